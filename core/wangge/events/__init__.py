@@ -1,0 +1,1 @@
+"""Outbox, positions, channels, durable jobs and timers."""

@@ -1,0 +1,1 @@
+"""Object storage through the MinIO SDK, and the embedded S3 server."""

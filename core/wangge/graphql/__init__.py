@@ -1,0 +1,1 @@
+"""Scope -> schema; document -> plan -> bytes; subscriptions. Strawberry lives here only."""

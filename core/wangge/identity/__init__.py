@@ -1,0 +1,1 @@
+"""Accounts, sessions, tokens, units, areas and posts; the cache of scopes."""

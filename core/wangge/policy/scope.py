@@ -1,0 +1,146 @@
+"""What a caller may do, as data: a `Shape` (canonical, shared by all callers alike) and a `Scope` (a shape with parameters).
+
+A post's rule comes to a `Grant`: where (a slot of the scope) x row condition x field levels x action. Over posts the
+grants are united, never merged. Two callers whose grants differ only in areas, posts or persons have one shape, so
+GraphQL schemas and SQL plans are cached per shape (PERMISSIONS.md 2).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from uuid import UUID
+
+import msgspec
+
+from ..model.filter import Filter
+from ..values import Actor
+
+ACTIONS = frozenset(
+    "list get list_removed aggregate create update remove restore erase export subscribe match reveal".split()
+)
+"""and `do:<operation>`."""
+
+
+class Level(enum.IntEnum):
+    """How a cell is shown."""
+
+    HIDDEN = 0
+    MASKED = 1
+    CLEAR = 2
+
+
+class Form(enum.StrEnum):
+    """The form of a slot: what its SQL condition looks like. Part of the shape."""
+
+    CITY = "city"
+    """every row, no condition."""
+    DISTRICT = "district"
+    """`district_id = $1`: exactly one whole district."""
+    SPAN = "span"
+    """`area_ord BETWEEN $1 AND $2`: one subtree that is not a district."""
+    SPANS = "spans"
+    """several merged ranges."""
+
+
+class PostReach(msgspec.Struct, frozen=True):
+    """One post inside a slot, for conditions with `$area`, `$actor.post`, `$actor.units`, `$actor.areas`."""
+
+    post: UUID
+    area: UUID
+    unit: UUID
+    units: tuple[UUID, ...]
+    """the unit and those below it."""
+    lo: int
+    hi: int
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """The parameters of one slot: where the rows of a grant lie."""
+
+    form: Form
+    district: UUID | None = None
+    spans: tuple[tuple[int, int], ...] = ()
+    """merged, disjoint, ascending ranges of `area_ord` (also filled for DISTRICT and SPAN; () for CITY)."""
+    unit_spans: tuple[tuple[int, int], ...] = ()
+    """ranges of `unit_ord`, for entities of scope `unit`."""
+    posts: tuple[PostReach, ...] = ()
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """Rows in `slot` that meet `condition`, with these field levels; equal grants of several posts are one.
+
+    For scope `self` the slot does not count: the row's person is `$actor.person`. For scope `city` it does not either.
+    For scope `through` with `via`, only the links of that relation count.
+    """
+
+    slot: int
+    condition: Filter | None = None
+    via: str | None = None
+    fields: tuple[tuple[str, Level], ...] = ()
+    """(field id, level), sorted, hidden left out. For create, update and operations: CLEAR names what may be set."""
+    per_post: bool = False
+    """the condition names `$area` or a per-post value of `$actor`: it is evaluated per post of the slot."""
+    own: bool = False
+    """an entity of scope `self`: `$actor.person` instead of the slot."""
+
+    def level(self, field: str) -> Level:
+        """The level of a field id in this grant."""
+        for name, level in self.fields:
+            if name == field:
+                return level
+        return Level.HIDDEN
+
+
+class EntityShape(msgspec.Struct, frozen=True):
+    """All grants of one entity by action; an action that is absent is not allowed in any row."""
+
+    actions: Mapping[str, tuple[Grant, ...]]
+    prohibits: Mapping[str, tuple[Filter, ...]] = {}
+    """conditions that are subtracted last, whatever else the caller holds."""
+
+    def grants(self, action: str) -> tuple[Grant, ...]:
+        """The grants of `action`; () when it is not allowed."""
+        return self.actions.get(action, ())
+
+    def best(self, action: str, field: str) -> Level:
+        """The highest level that any grant of `action` gives to a field id."""
+        return max((g.level(field) for g in self.grants(action)), default=Level.HIDDEN)
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """The canonical form of a scope: equal for all callers whose rights differ only in parameters."""
+
+    key: str
+    """hex digest over the canonical content, model version included."""
+    model: str
+    """the version of the model that it speaks of."""
+    slots: tuple[Form, ...]
+    entities: Mapping[str, EntityShape]
+    """only entities with at least one grant."""
+    modules: frozenset[str]
+    """modules whose handwritten fields the caller has."""
+    roles: frozenset[str] = frozenset()
+    """names of the roles in it; handwritten fields may require one."""
+
+    def entity(self, name: str) -> EntityShape | None:
+        """The entity's grants, or None when the caller must not know that it exists."""
+        return self.entities.get(name)
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What one caller may do now: a shape, its parameters, and how long that is sure without asking again."""
+
+    actor: Actor
+    shape: Shape
+    slots: tuple[Slot, ...]
+    """parallel to `shape.slots`."""
+    valid_until: dt.datetime | None
+    """the nearest end of a post, token, rule or module date, in database time; None: no end in sight."""
+    subjects: frozenset[str]
+    """what a change_log entry must name to end it: `account:<id>`, `role:<id>`, `module:<id>`, `area:<id>`, `token:<id>`."""
+    counters: Mapping[str, int]
+    """the change counters that it was built at, by kind (account, post, rule, module, area, token)."""
+    home_area: UUID | None = None
+    home_unit: UUID | None = None

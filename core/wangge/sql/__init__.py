@@ -1,0 +1,1 @@
+"""Model + Scope + selection -> one SQL statement with bound parameters. Pure, no I/O."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, transactions, applying a plan, the embedded server."""
