@@ -108,3 +108,28 @@ class Change(msgspec.Struct, frozen=True):
 
 Patch = Mapping[str, Any]
 """What a hook sets: field id -> value."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Rows of one entity for `records.load`: field id -> wire value; `id`, `area` and `unit` may be given."""
+
+    entity: str
+    rows: list[dict[str, Any]]
+
+
+class City:
+    """A demonstration city while it is made: the area tree, the seed and scale, and what earlier modules made.
+
+    `made` maps a name that a module chooses (`"rooms"`) to a list of values for later modules.
+    """
+
+    def __init__(self, *, areas: list[Area], seed: int, scale: str, today: dt.date) -> None:
+        self.areas = areas
+        self.seed = seed
+        self.scale = scale
+        self.today = today
+        self.made: dict[str, list[Any]] = {}
+
+    def grids(self) -> list[Area]:
+        """The grids that are to be filled, in order of their codes."""
+        return sorted((a for a in self.areas if a.kind == "grid"), key=lambda a: a.code)

@@ -200,5 +200,3 @@ class Statement(msgspec.Struct, frozen=True):
     def bind(self, scope: Any, params: list[Any]) -> list[Any]:
         """The parameters in the order of `$1`..."""
         return [value.take(scope, params) for value in self.values]
-
-
