@@ -1,0 +1,301 @@
+"""The selection of one node as SQL: cells at their level, labels, references, parts, marks for what Python adds."""
+
+from __future__ import annotations
+
+import json
+
+from ..errors import Invalid
+from ..model import names
+from ..model.types import Field, Mask
+from . import lists
+from .ast import (
+    Batch,
+    Cell,
+    CodeLabel,
+    Constant,
+    Item,
+    NodeId,
+    Parts,
+    Selection,
+    ToMany,
+    ToOne,
+)
+from .catalog import SYSTEM
+from .reach import source, visible
+from .rows import FALSE, TRUE, Build, Part, Source, all_of
+
+LONGEST_ALIAS = 63
+PAIRS = 50
+BIG = 2**31 - 1
+
+
+def literal(value: object) -> str:
+    """A JSON constant."""
+    return "'" + json.dumps(value, ensure_ascii=False).replace("'", "''") + "'::json"
+
+
+def text(value: str) -> str:
+    """A text constant."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def json_object(pairs: list[tuple[str, str]], tail: str = "") -> str:
+    """A scalar subselect that gives one JSON object: keys and SQL values in order, with `tail` (FROM ... WHERE ...).
+
+    Aliases are cut at 63 bytes in silence: longer keys, or keys equal there, are built in pieces of at most 50 pairs.
+    """
+    cut = {key.encode()[:LONGEST_ALIAS] for key, _ in pairs}
+    if len(cut) == len(pairs) and all(len(key.encode()) <= LONGEST_ALIAS for key, _ in pairs):
+        columns = ", ".join(f"{sql} AS {names.quote(key)}" for key, sql in pairs)
+        return f"(SELECT row_to_json(n) FROM (SELECT {columns} {tail}) n)"
+    pieces = []
+    for at in range(0, len(pairs), PAIRS):
+        inner = ", ".join(f"{text(key)}, {sql}" for key, sql in pairs[at : at + PAIRS])
+        pieces.append(_stripped(inner))
+    joined = " || ',' || ".join(pieces)
+    return f"(SELECT ('{{' || {joined} || '}}')::json {tail})"
+
+
+def _stripped(inner: str) -> str:
+    """The text of a JSON object without its braces."""
+    made = f"json_build_object({inner})::text"
+    return f"(SELECT substr(o, 2, length(o) - 2) FROM (SELECT {made} AS o) s)"
+
+
+def node(build: Build, selection: Selection, row: Source, tail: str = "") -> str:
+    """One node as a JSON object over `row`; `tail` when the subselect brings its own FROM."""
+    pairs = [(item.key, value(build, item, row)) for item in selection.items]
+    return json_object(pairs, tail) if pairs else "'{}'::json"
+
+
+def value(build: Build, item: Item, row: Source | Part) -> str:
+    """The SQL of one selected item."""
+    if isinstance(item, Cell):
+        return cell(row, item.field)
+    if isinstance(item, Constant):
+        return literal(item.value)
+    if isinstance(item, CodeLabel):
+        return code_label(row, item)
+    if isinstance(item, Parts):
+        return parts(build, item, row)
+    if isinstance(item, NodeId):
+        kind = build.catalog.entity(row.entity).type
+        made = f"convert_to({text(kind + ':')} || {row.column('id')}::text, 'UTF8')"
+        return f"translate(encode({made}, 'base64'), E'\\n', '')"
+    if isinstance(item, ToOne):
+        return to_one(build, item, row)
+    assert isinstance(row, Source)
+    if isinstance(item, ToMany):
+        return to_many(build, item, row)
+    return batch(build, item, row)
+
+
+def cell(row: Source | Part, field_id: str) -> str:
+    """A cell as the caller may see it in this row: clear, masked, or null."""
+    if field_id in SYSTEM:
+        return row.column(field_id)
+    field = row.field(field_id)
+    clear, shown = row.clear(field_id), row.shown(field_id)
+    full, masked = expression(row, field), mask(row, field)
+    if clear == TRUE:
+        return full
+    if clear == FALSE:
+        return masked if shown == TRUE else _case([(shown, masked)])
+    if masked == "NULL":
+        return _case([(clear, full)])
+    return _case([(clear, f"({full})::text"), (shown, f"({masked})::text")])
+
+
+def _case(branches: list[tuple[str, str]]) -> str:
+    """CASE over the branches that can be; null otherwise."""
+    kept = [(when, then) for when, then in branches if when != FALSE and then != "NULL"]
+    if not kept:
+        return "NULL"
+    return "CASE " + " ".join(f"WHEN {when} THEN {then}" for when, then in kept) + " END"
+
+
+def expression(row: Source | Part, field: Field) -> str:
+    """The wire value of a field, in clear."""
+    if field.expression is not None and isinstance(row, Source):
+        return computed(row, field)
+    if field.sealed:
+        return row.column(field.id, "_mask")
+    column = row.column(field.id)
+    if field.kind in ("decimal", "money"):
+        return f"{column}::text"
+    if field.kind == "integer" and is_big(field):
+        return f"{column}::text"
+    if field.kind == "date" and field.precision:
+        precision = row.column(field.id, "_precision")
+        return f"CASE {precision} WHEN 'year' THEN to_char({column}, 'YYYY') WHEN 'month' THEN to_char({column}, 'YYYY-MM') ELSE {column}::text END"
+    return column
+
+
+def is_big(field: Field) -> bool:
+    """Whether an integer field may exceed 32 bits, so that it goes as a string."""
+    return any(abs(int(bound)) > BIG for bound in (field.min, field.max) if bound is not None)
+
+
+def computed(row: Source, field: Field) -> str:
+    """A declared expression over fields of the row, each as the caller sees it: `{fieldId}`."""
+    out, rest = [], field.expression or ""
+    while "{" in rest:
+        before, _, tail = rest.partition("{")
+        name, _, rest = tail.partition("}")
+        out += [before, f"({_visible_value(row, name)})"]
+    return "(" + "".join(out) + rest + ")"
+
+
+def _visible_value(row: Source, field_id: str) -> str:
+    """A cell in its SQL type, null where it is not in clear."""
+    clear = row.clear(field_id)
+    return row.column(field_id) if clear == TRUE else _case([(clear, row.column(field_id))])
+
+
+def mask(row: Source | Part, field: Field) -> str:
+    """The wire value of a field, masked; fields without a mask show nothing."""
+    if field.sealed:
+        return row.column(field.id, "_mask")
+    column = row.column(field.id) if field.expression is None else "NULL"
+    made = field.mask or Mask()
+    if made.to == "year":
+        return f"to_char({column}, 'YYYY')"
+    if made.to == "month":
+        return f"to_char({column}, 'YYYY-MM')"
+    if made.to == "building":
+        return f"substring({column} from '^.*?(?:栋|幢|号楼|座|号|村|路|街)') || '***'"
+    if made.first or made.last:
+        return _kept(column, made.first, made.last)
+    return "NULL"
+
+
+def _kept(column: str, first: int, last: int) -> str:
+    """The first and last characters; a value that is too short shows none."""
+    hidden = f"repeat('*', greatest(char_length({column}) - {first + last}, 1))"
+    tail = f" || right({column}, {last})" if last else ""
+    return (
+        f"CASE WHEN char_length({column}) > {first + last} THEN left({column}, {first}) || {hidden}{tail} "
+        f"WHEN {column} IS NOT NULL THEN repeat('*', greatest(char_length({column}), 1)) END"
+    )
+
+
+def code_label(row: Source | Part, item: CodeLabel) -> str:
+    """The label of a code or enum in one language; of codes, a list of labels in the order of the codes."""
+    field = row.field(item.field)
+    clear = row.clear(item.field)
+    if clear == FALSE:
+        return "NULL"
+    column = row.column(item.field)
+    if field.kind == "enum":
+        whens = " ".join(f"WHEN {text(v.value)} THEN {text(v.label.of(item.language))}" for v in field.values)
+        made = f"CASE {column} {whens} END"
+    elif field.kind == "codes":
+        made = (
+            f"(SELECT json_agg(v.{item.language} ORDER BY c.ord) FROM unnest({column}) WITH ORDINALITY c(code, ord) "
+            f"LEFT JOIN wangge.code_value v ON v.table_name = {text(field.table)} AND v.code = c.code AND v.district_id IS NULL)"
+        )
+    else:
+        made = (
+            f"(SELECT v.{item.language} FROM wangge.code_value v WHERE v.table_name = {text(field.table)} "
+            f"AND v.code = {column} LIMIT 1)"
+        )
+    return made if clear == TRUE else _case([(clear, made)])
+
+
+def to_one(build: Build, item: ToOne, row: Source | Part) -> str:
+    """A reference: the node under `get`, null when absent, removed or unseen."""
+    clear = row.clear(item.field)
+    options = [_target(build, t, row.column(item.field)) for t in item.targets if build.grants(t.entity, "get")]
+    if clear == FALSE or not options:
+        return "NULL"
+    made = options[0] if len(options) == 1 else f"coalesce({', '.join(options)})"
+    return made if clear == TRUE else _case([(clear, made)])
+
+
+def _target(build: Build, selection: Selection, column: str) -> str:
+    """The row of one concrete entity behind a reference."""
+    target = source(build, selection.entity, "get")
+    pairs = [(item.key, value(build, item, target)) for item in selection.items]
+    where = all_of([f"{target.own('id')} = {column}", f"{target.own('removed_at')} IS NULL", visible(target)])
+    return json_object(pairs, f"FROM {target.from_clause()} WHERE {where}")
+
+
+def to_many(build: Build, item: ToMany, row: Source) -> str:
+    """The connection behind children or refs."""
+    clear = row.clear(item.field)
+    if clear == FALSE:
+        return lists.empty(item.connection)
+    field = row.field(item.field)
+
+    def link(child: Source) -> str:
+        if field.kind == "children":
+            inverse = field.inverse or ""
+            return all_of([f"{child.column(inverse)} = {row.own('id')}", child.clear(inverse)])
+        table, alias = build.catalog.side_table(row.entity, field), build.alias("k")
+        return (
+            f"EXISTS (SELECT 1 FROM {table} {alias} WHERE {alias}.row_id = {row.own('id')} "
+            f"AND {alias}.target_id = {child.own('id')})"
+        )
+
+    made = lists.connection(build, item.connection, link)
+    return made if clear == TRUE else f"CASE WHEN {clear} THEN {made} ELSE {lists.empty(item.connection)} END"
+
+
+def parts(build: Build, item: Parts, row: Source | Part) -> str:
+    """A list, files, photos (an array), or a point (one object)."""
+    field = row.field(item.field)
+    clear = row.clear(item.field)
+    if field.kind == "point":
+        lon = row.column(item.field, "_lon")
+        columns = {"lon": lon, "lat": row.column(item.field, "_lat")}
+        pairs = [(i.key, _point_cell(i, columns)) for i in item.items]
+        return _case([(all_of([clear, f"{lon} IS NOT NULL"]), json_object(pairs))])
+    if clear == FALSE:
+        return "'[]'::json"
+    made = _part_rows(build, item, field, row) if field.kind == "list" else _file_rows(build, item, field, row)
+    return made if clear == TRUE else f"CASE WHEN {clear} THEN {made} ELSE '[]'::json END"
+
+
+def _point_cell(item: Item, columns: dict[str, str]) -> str:
+    """`lon` or `lat` of a point, or a constant."""
+    if isinstance(item, Constant):
+        return literal(item.value)
+    if isinstance(item, Cell) and item.field in columns:
+        return columns[item.field]
+    raise Invalid("selection.unknown", "a point has lon and lat")
+
+
+def _part_rows(build: Build, item: Parts, field: Field, row: Source | Part) -> str:
+    """The parts of a list in stored order."""
+    assert isinstance(row, Source)
+    part = Part(row, field)
+    pairs = [(i.key, value(build, i, part)) for i in item.items]
+    rows = f"SELECT {json_object(pairs)} AS n FROM {part.from_clause()} WHERE {part.joined()} ORDER BY {part.alias}.ord"
+    return f"(SELECT coalesce(json_agg(r.n), '[]'::json) FROM ({rows}) r)"
+
+
+def _file_rows(build: Build, item: Parts, field: Field, row: Source | Part) -> str:
+    """The files of a files or photos field: their role and the file itself."""
+    table, alias = build.catalog.side_table(row.entity, field), build.alias("k")
+    pairs = []
+    for i in item.items:
+        if isinstance(i, Cell) and i.field == "role":
+            pairs.append((i.key, f"{alias}.role" if field.kind == "photos" else "NULL::text"))
+        elif isinstance(i, ToOne):
+            pairs.append((i.key, _target(build, i.targets[0], f"{alias}.target_id")))
+        else:
+            pairs.append((i.key, value(build, i, row)))
+    rows = f"SELECT {json_object(pairs)} AS n FROM {table} {alias} WHERE {alias}.row_id = {row.column('id')} ORDER BY {alias}.ord"
+    return f"(SELECT coalesce(json_agg(r.n), '[]'::json) FROM ({rows}) r)"
+
+
+def batch(build: Build, item: Batch, row: Source) -> str:
+    """A mark with the cells that Python needs; null where the field itself is not in clear."""
+    clear = row.clear(item.field)
+    if clear == FALSE:
+        return "NULL"
+    build.marks = True
+    inputs = json_object([(name, cell(row, name)) for name in item.inputs]) if item.inputs else "'{}'::json"
+    name = f"{row.field(item.field).owner or row.entity}.{item.field}"
+    made = f"""json_build_array('"\\u0000b"'::json, {text(name)}, {inputs})"""
+    return made if clear == TRUE else _case([(clear, made)])

@@ -1,0 +1,355 @@
+"""Connections: one ordered, limited branch per visible kind, merged, aggregated into nodes, edges, page info and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import Invalid
+from ..model.filter import Given
+from . import cells
+from .ast import Connection, Constant, EdgeCursor, EdgeNode, Edges, Nodes, Order, PageInfo, Selection, TotalCount
+from .binder import TYPES
+from .conditions import condition
+from .reach import grant_predicate, source, visible
+from .rows import FALSE, TRUE, Build, Source, all_of, any_of
+
+Link = Callable[[Source], str]
+DEFAULT_FIRST = 50
+
+
+class Term:
+    """One term of an ordering over a row: its SQL, direction, and whether it may be null."""
+
+    def __init__(self, sql: str, type_: str, descending: bool, nullable: bool) -> None:
+        self.sql = sql
+        self.type = type_
+        self.descending = descending
+        self.nullable = nullable
+
+    def order(self) -> str:
+        """As an item of ORDER BY; PostgreSQL's own place of nulls is ours: last ascending, first descending."""
+        return f"{self.sql} DESC" if self.descending else self.sql
+
+
+def empty(found: Connection) -> str:
+    """A connection without rows, for a field that the caller may not see in this row."""
+    pairs = []
+    for part in found.parts:
+        if isinstance(part, Constant):
+            pairs.append((part.key, cells.literal(part.value)))
+        elif isinstance(part, PageInfo):
+            flags = {"hasNextPage": False, "hasPreviousPage": False, "__typename": "PageInfo"}
+            pairs.append((part.key, cells.literal({key: flags.get(what) for key, what in part.items})))
+        elif isinstance(part, TotalCount):
+            facts = {"value": 0, "exact": True, "__typename": "TotalCount"}
+            pairs.append((part.key, cells.literal({key: facts[what] for key, what in part.items})))
+        else:
+            pairs.append((part.key, "'[]'::json"))
+    return cells.json_object(pairs)
+
+
+def connection(build: Build, found: Connection, link: Link | None = None) -> str:
+    """A connection as one JSON value; `link` binds the rows to an outer row."""
+    kinds = build.kinds(found.entity, "list")
+    if not kinds:
+        return empty(found)
+    page = [p for p in found.parts if isinstance(p, Nodes | Edges | PageInfo)]
+    pairs: list[tuple[str, str]] = []
+    for part in found.parts:
+        if isinstance(part, Constant):
+            pairs.append((part.key, cells.literal(part.value)))
+        elif isinstance(part, TotalCount):
+            pairs.append((part.key, _count(build, found, part, kinds, link)))
+        else:
+            pairs.append((part.key, f"a.c{page.index(part)}"))
+    tail = f"FROM ({_page(build, found, page, kinds, link)}) a" if page else ""
+    return cells.json_object(pairs, tail)
+
+
+def _page(
+    build: Build, found: Connection, parts: list[Nodes | Edges | PageInfo], kinds: list[str], link: Link | None
+) -> str:
+    """One row with a column per part: the aggregated page."""
+    asked = _selections(parts)
+    wants = {what for p in parts if isinstance(p, PageInfo) for _, what in p.items}
+    probe = "hasNextPage" in wants
+    cursors = bool(wants & {"startCursor", "endCursor"}) or any(
+        isinstance(i, EdgeCursor) for p in parts if isinstance(p, Edges) for i in p.items
+    )
+    first = build.binder.operand(found.first or Given(DEFAULT_FIRST), "bigint")
+    rows = _rows(build, found, kinds, link, asked, cursors, f"{first} + 1" if probe else first)
+    numbered = f"SELECT r.*, row_number() OVER () AS rn FROM ({rows}) r" if probe or cursors else rows
+    kept = f" FILTER (WHERE p.rn <= {first})" if probe else ""
+    columns = [f"{_part(build, p, asked, found, first, kept)} AS c{at}" for at, p in enumerate(parts)]
+    return f"SELECT {', '.join(columns)} FROM ({numbered}) p"
+
+
+def _selections(parts: list[Nodes | Edges | PageInfo]) -> list[tuple[Selection, ...]]:
+    """The distinct node selections of a page."""
+    asked: list[tuple[Selection, ...]] = []
+    for part in parts:
+        found = [part.selections] if isinstance(part, Nodes) else []
+        if isinstance(part, Edges):
+            found = [i.selections for i in part.items if isinstance(i, EdgeNode)]
+        asked += [s for s in found if s not in asked]
+    return asked
+
+
+def _part(
+    build: Build,
+    part: Nodes | Edges | PageInfo,
+    asked: list[tuple[Selection, ...]],
+    found: Connection,
+    first: str,
+    kept: str,
+) -> str:
+    """The aggregate of one part over the page `p`."""
+    if isinstance(part, Nodes):
+        return f"coalesce(json_agg(p.n{asked.index(part.selections)}){kept}, '[]'::json)"
+    if isinstance(part, Edges):
+        pairs = []
+        for item in part.items:
+            if isinstance(item, EdgeCursor):
+                pairs.append((item.key, "p.kc"))
+            elif isinstance(item, EdgeNode):
+                pairs.append((item.key, f"p.n{asked.index(item.selections)}"))
+            else:
+                pairs.append((item.key, cells.literal(item.value)))
+        return f"coalesce(json_agg({cells.json_object(pairs)}){kept}, '[]'::json)"
+    return cells.json_object([(key, _info(build, what, found, first)) for key, what in part.items])
+
+
+def _info(build: Build, what: str, found: Connection, first: str) -> str:
+    """One fact of the page info."""
+    if what == "hasNextPage":
+        return f"count(*) > {first}"
+    if what == "hasPreviousPage":
+        if found.offset is not None:
+            return f"coalesce({build.binder.operand(found.offset, 'bigint')} > 0, FALSE)"
+        return "TRUE" if found.after is not None else "FALSE"
+    if what == "startCursor":
+        return "(array_agg(p.kc ORDER BY p.rn))[1]"
+    if what == "endCursor":
+        return f"(array_agg(p.kc ORDER BY p.rn))[least(count(*), {first})]"
+    return "'PageInfo'"
+
+
+def _rows(
+    build: Build,
+    found: Connection,
+    kinds: list[str],
+    link: Link | None,
+    asked: list[tuple[Selection, ...]],
+    cursors: bool,
+    limit: str,
+) -> str:
+    """The rows of a page in order: node columns n0.., and the cursor's values kc."""
+    offset = f" OFFSET {build.binder.operand(found.offset, 'bigint')}" if found.offset is not None else ""
+    if len(kinds) == 1:
+        sql, _ = _branch(build, found, kinds[0], link, asked, cursors, f"LIMIT {limit}{offset}", keys=False)
+        return sql
+    reach = f"LIMIT {limit}" + (
+        f" + {build.binder.operand(found.offset, 'bigint')}" if found.offset is not None else ""
+    )
+    branches: list[str] = []
+    terms: list[Term] = []
+    for kind in kinds:
+        sql, terms = _branch(build, found, kind, link, asked, cursors, reach, keys=True)
+        branches.append(f"({sql})")
+    order = ", ".join(f"u.k{at}" + (" DESC" if t.descending else "") for at, t in enumerate(terms))
+    union = " UNION ALL ".join(branches)
+    return f"SELECT u.* FROM ({union}) u ORDER BY {order} LIMIT {limit}{offset}"
+
+
+def _branch(
+    build: Build,
+    found: Connection,
+    kind: str,
+    link: Link | None,
+    asked: list[tuple[Selection, ...]],
+    cursors: bool,
+    limit: str,
+    *,
+    keys: bool,
+) -> tuple[str, list[Term]]:
+    """The rows of one kind, ordered and limited."""
+    row = source(build, kind, "list")
+    terms = ordering(build, found, row)
+    columns = []
+    for at, selections in enumerate(asked):
+        mine = next((s for s in selections if s.entity == kind), None)
+        columns.append(f"{cells.node(build, mine, row) if mine else "'{}'::json"} AS n{at}")
+    if cursors:
+        build.marks = True
+        columns.append(
+            f"""json_build_array('"\\u0000c"'::json, {cells.text(mark(found))}, {", ".join(_keys(terms))}) AS kc"""
+        )
+    if keys:
+        columns += [f"{t.sql} AS k{at}" for at, t in enumerate(terms)]
+    where = all_of([*_where(build, found, row, link), keyset(build, found, terms)])
+    order = ", ".join(t.order() for t in terms)
+    return f"SELECT {', '.join(columns) or '1'} FROM {row.from_clause()} WHERE {where} ORDER BY {order} {limit}", terms
+
+
+def mark(found: Connection) -> str:
+    """What a cursor is bound to besides the account: the entity and the ordering as asked."""
+    terms = ",".join(("-" if o.descending else "") + ".".join(o.path) for o in found.order)
+    return f"{found.entity}|{terms}"
+
+
+def _keys(terms: list[Term]) -> list[str]:
+    """The values of a cursor, as they come back through JSON without loss."""
+    return [f"({t.sql})::text" if t.type in ("numeric", "bigint") else t.sql for t in terms]
+
+
+def _where(build: Build, found: Connection, row: Source, link: Link | None) -> list[str]:
+    """Link, presence, rights and filter of the rows."""
+    parts = [link(row)] if link else []
+    if found.removed == "EXCLUDE":
+        parts.append(f"{row.own('removed_at')} IS NULL")
+    else:
+        parts.append(_removed(build, found, row))
+    return [*parts, visible(row), condition(row, found.where)]
+
+
+def _removed(build: Build, found: Connection, row: Source) -> str:
+    """Removed rows: a right of its own, over rows that the caller may list."""
+    may = any_of([grant_predicate(row, g) for g in build.grants(row.entity, "list_removed")])
+    gone = all_of([f"{row.own('removed_at')} IS NOT NULL", may])
+    return gone if found.removed == "ONLY" else any_of([f"{row.own('removed_at')} IS NULL", gone])
+
+
+def ordering(build: Build, found: Connection, row: Source) -> list[Term]:
+    """The complete ordering: as asked, or the entity's own, and the id."""
+    asked = found.order or default_order(build, found.entity, row)
+    return [*(_term(build, o, row) for o in asked if o.path != ("id",)), _id_term(asked, row)]
+
+
+def _id_term(asked: tuple[Order, ...], row: Source) -> Term:
+    """The id, which breaks all ties."""
+    descending = any(o.descending for o in asked if o.path == ("id",))
+    return Term(row.own("id"), "uuid", descending, False)
+
+
+def default_order(build: Build, entity: str, row: Source) -> tuple[Order, ...]:
+    """The entity's `order:`, as far as the caller may order by it in every row."""
+    declared = build.catalog.entity(entity).order
+    if not declared and entity == row.entity and (upper := build.catalog.entity(entity).kind_of):
+        declared = build.catalog.entity(upper).order
+    return tuple(Order((field,), down) for field, down in declared if orderable(build, entity, field))
+
+
+def orderable(build: Build, entity: str, field: str) -> bool:
+    """Whether a field is in clear in some row of every kind that is listed."""
+    return all(listable(build, kind, field) for kind in build.kinds(entity, "list"))
+
+
+def listable(build: Build, kind: str, field: str) -> bool:
+    """Whether some grant of `list` gives the field in clear."""
+    shape = build.shape.entity(kind)
+    implicit = field in ("id", "createdAt", "updatedAt", "revision")
+    return implicit or (
+        shape is not None and shape.best("list", field) == 2 and not build.catalog.field(kind, field).sealed
+    )
+
+
+def _term(build: Build, order: Order, row: Source) -> Term:
+    """One asked term; a value that is not in clear counts as absent."""
+    if len(order.path) > 1:
+        return Term(_hop(build, order.path, row), _type(build, order.path, row.entity), order.descending, True)
+    field = order.path[0]
+    clear = row.clear(field)
+    if clear == FALSE:
+        raise Invalid("order.not_allowed", f'"{field}" cannot be ordered by', field=field)
+    column = row.column(field)
+    type_ = _type(build, order.path, row.entity)
+    if clear != TRUE:
+        return Term(f"(CASE WHEN {clear} THEN {column} END)", type_, order.descending, True)
+    return Term(column, type_, order.descending, not build.catalog.required(row.entity, field))
+
+
+def _type(build: Build, path: tuple[str, ...], entity: str) -> str:
+    """The PostgreSQL type of the last field of a path."""
+    for name in path[:-1]:
+        entity = build.catalog.field(entity, name).to[0]
+    last = path[-1]
+    if last in ("createdAt", "updatedAt", "removedAt"):
+        return "timestamptz"
+    if last in ("id", "revision"):
+        return "uuid" if last == "id" else "bigint"
+    return TYPES.get(build.catalog.field(entity, last).kind, "text")
+
+
+def _hop(build: Build, path: tuple[str, ...], row: Source) -> str:
+    """A value behind references, each of which must be seen."""
+    field = row.field(path[0])
+    clear = row.clear(path[0])
+    options = []
+    for kind in [k for target in field.to for k in build.kinds(target, "list")]:
+        target = source(build, kind, "list")
+        inner = _term(build, Order(path[1:]), target).sql
+        where = all_of(
+            [
+                f"{target.own('id')} = {row.column(path[0])}",
+                f"{target.own('removed_at')} IS NULL",
+                visible(target),
+                clear,
+            ]
+        )
+        options.append(f"(SELECT {inner} FROM {target.from_clause()} WHERE {where})")
+    if not options or clear == FALSE:
+        raise Invalid("order.not_allowed", f'"{path[0]}" cannot be ordered by', field=path[0])
+    return options[0] if len(options) == 1 else f"coalesce({', '.join(options)})"
+
+
+def keyset(build: Build, found: Connection, terms: list[Term]) -> str:
+    """The rows after a cursor: a row comparison where nothing is null and all go one way, else a chain with a leading bound."""
+    if found.after is None:
+        return TRUE
+    nulls = found.after_nulls or (False,) * len(terms)
+    after = [build.binder.operand(o, t.type) for o, t in zip(found.after, terms, strict=True)]
+    one_way = len({t.descending for t in terms}) == 1
+    if one_way and not any(t.nullable for t in terms):
+        sign = "<" if terms[0].descending else ">"
+        return f"({', '.join(t.sql for t in terms)}) {sign} ({', '.join(after)})"
+    options: list[str] = []
+    equal: list[str] = []
+    for term, bound, null in zip(terms, after, nulls, strict=True):
+        options.append(all_of([*equal, _beyond(term, bound, null)]))
+        equal.append(f"{term.sql} IS NULL" if null else f"{term.sql} = {bound}")
+    return all_of([_leading(terms[0], after[0], nulls[0]), any_of(options)])
+
+
+def _beyond(term: Term, bound: str, null: bool) -> str:
+    """Whether a value comes after a bound in the term's direction."""
+    if null:
+        return f"{term.sql} IS NOT NULL" if term.descending else FALSE
+    if term.descending:
+        return f"{term.sql} < {bound}"
+    return any_of([f"{term.sql} > {bound}", f"{term.sql} IS NULL"]) if term.nullable else f"{term.sql} > {bound}"
+
+
+def _leading(term: Term, bound: str, null: bool) -> str:
+    """A bound of the first term that an index can start from."""
+    if null or (term.nullable and not term.descending):
+        return TRUE
+    return f"{term.sql} {'<=' if term.descending else '>='} {bound}"
+
+
+def _count(build: Build, found: Connection, part: TotalCount, kinds: list[str], link: Link | None) -> str:
+    """The number of rows, exact or up to a limit."""
+    limit = f" LIMIT {build.binder.operand(part.limit, 'bigint')} + 1" if part.limit is not None else ""
+    branches = []
+    for kind in kinds:
+        row = source(build, kind, "list")
+        where = all_of(_where(build, found, row, link))
+        branches.append(f"SELECT 1 FROM {row.from_clause()} WHERE {where}{limit}")
+    union = branches[0] if len(branches) == 1 else " UNION ALL ".join(f"({b})" for b in branches) + limit
+    if part.limit is None:
+        facts = {"value": "count(*)", "exact": "TRUE"}
+    else:
+        bound = build.binder.operand(part.limit, "bigint")
+        facts = {"value": f"least(count(*), {bound})", "exact": f"count(*) <= {bound}"}
+    facts["__typename"] = "'TotalCount'"
+    pairs = [(key, facts[what]) for key, what in part.items]
+    return cells.json_object(pairs, f"FROM ({union}) x")

@@ -1,0 +1,58 @@
+"""Marks in the database's JSON: arrays that begin with a text no value can hold, resolved in Python before the answer goes.
+
+`["\\u0000c", binding, values...]` is a cursor to be sealed; `["\\u0000b", field, {inputs}]` a cell that a batch function gives.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+Seal = Callable[[str, list[Any]], str]
+"""(binding, values) -> the cursor's text."""
+Function = Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]
+
+
+def resolve(body: bytes, seal: Seal, functions: Mapping[str, Function]) -> bytes:
+    """The body with every mark replaced; each batch function is called once with all its rows."""
+    text = body.decode()
+    found = _find(text)
+    if not found:
+        return body
+    values = _batches(found, functions)
+    out, at = [], 0
+    for index, (start, end, mark) in enumerate(found):
+        out.append(text[at:start])
+        made = seal(mark[1], mark[2:]) if mark[0] == "\0c" else values[index]
+        out.append(msgspec.json.encode(made).decode())
+        at = end
+    out.append(text[at:])
+    return "".join(out).encode()
+
+
+def _find(text: str) -> list[tuple[int, int, list[Any]]]:
+    """(start, end, mark) of every mark in order."""
+    decoder = json.JSONDecoder()
+    found = []
+    at = text.find('["\\u0000')
+    while at >= 0:
+        mark, end = decoder.raw_decode(text, at)
+        found.append((at, end, mark))
+        at = text.find('["\\u0000', end)
+    return found
+
+
+def _batches(found: list[tuple[int, int, list[Any]]], functions: Mapping[str, Function]) -> dict[int, Any]:
+    """The value of every batch mark, by its index."""
+    by_field: dict[str, list[int]] = {}
+    for index, (_, _, mark) in enumerate(found):
+        if mark[0] == "\0b":
+            by_field.setdefault(mark[1], []).append(index)
+    values: dict[int, Any] = {}
+    for field, indexes in by_field.items():
+        made = functions[field]([found[i][2][2] for i in indexes])
+        values.update(zip(indexes, made, strict=True))
+    return values

@@ -1,0 +1,175 @@
+"""Rows inside a statement: an alias with its joins, and what the caller may see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..model import names
+from ..model.types import Field, Model
+from ..policy.scope import EntityShape, Grant, Level, Shape
+from .binder import Binder
+from .catalog import SYSTEM, Catalog
+
+NOTHING = EntityShape(actions={})
+TRUE = "TRUE"
+FALSE = "FALSE"
+
+
+class Build:
+    """One statement while it is made: its parameters, its aliases, whose rights it obeys."""
+
+    def __init__(self, catalog: Catalog, shape: Shape) -> None:
+        self.catalog = catalog
+        self.shape = shape
+        self.binder = Binder()
+        self.marks = False
+        self.reads: set[str] = set()
+        self._aliases = 0
+
+    @property
+    def model(self) -> Model:
+        """The model that the statement speaks of."""
+        return self.catalog.model
+
+    def alias(self, letter: str = "t") -> str:
+        """A new alias."""
+        self._aliases += 1
+        return f"{letter}{self._aliases}"
+
+    def kinds(self, entity: str, action: str) -> list[str]:
+        """The concrete entities behind a name of which the caller may see rows under `action`."""
+        return [k for k in self.catalog.kinds(entity) if self.grants(k, action)]
+
+    def grants(self, entity: str, action: str) -> tuple[Grant, ...]:
+        """The grants of one concrete entity."""
+        return (self.shape.entity(entity) or NOTHING).grants(action)
+
+
+def any_of(predicates: Sequence[str]) -> str:
+    """The disjunction, simplified."""
+    kept = list(dict.fromkeys(p for p in predicates if p != FALSE))
+    if TRUE in kept:
+        return TRUE
+    if not kept:
+        return FALSE
+    return kept[0] if len(kept) == 1 else "(" + " OR ".join(kept) + ")"
+
+
+def all_of(predicates: Sequence[str]) -> str:
+    """The conjunction, simplified."""
+    kept = list(dict.fromkeys(p for p in predicates if p != TRUE))
+    if FALSE in kept:
+        return FALSE
+    if not kept:
+        return TRUE
+    return kept[0] if len(kept) == 1 else "(" + " AND ".join(kept) + ")"
+
+
+class Source:
+    """A row of one concrete entity under an alias; tables above its own are joined when a field of theirs is used.
+
+    `action` is whose grants decide what is visible; None: a row as the policy itself sees it, all of it.
+    """
+
+    def __init__(self, build: Build, entity: str, action: str | None, predicate: Predicate | None = None) -> None:
+        self.build = build
+        self.entity = entity
+        self.action = action
+        self.alias = build.alias()
+        self.chain = build.catalog.chain(entity)
+        self._joined: set[int] = set()
+        self._lateral = False
+        build.reads.add(entity)
+        self.grants = build.grants(entity, action) if action else ()
+        self.predicates = tuple(predicate(self, grant) for grant in self.grants) if predicate else ()
+
+    def table_alias(self, level: int) -> str:
+        """The alias of a table of the chain; joins it when it is not the own one."""
+        if level == 0:
+            return self.alias
+        self._joined.add(level)
+        return f"{self.alias}u{level}"
+
+    def field(self, field_id: str) -> Field:
+        """The field; KeyError for a system column."""
+        return self.build.catalog.field(self.entity, field_id)
+
+    def column(self, field_id: str, suffix: str = "") -> str:
+        """The qualified column of a field (`suffix`: `_lon`, `_mask`, ...)."""
+        level = self.build.catalog.level_of(self.entity, field_id)
+        name = self.build.catalog.column(self.entity, field_id)
+        if suffix:
+            name = name[:-1] + suffix + '"'
+        return f"{self.table_alias(level)}.{name}"
+
+    def own(self, column: str) -> str:
+        """A column of the own table that every level has: id, removed_at, district_id, area_ord, ..."""
+        return f"{self.alias}.{column}"
+
+    def from_clause(self) -> str:
+        """`schema.table alias` and the joins that were needed; call it last."""
+        parts = [f"{names.table(self.chain[0])} {self.alias}"]
+        for level in sorted(self._joined):
+            upper = f"{self.alias}u{level}"
+            parts.append(f"JOIN {names.table(self.chain[level])} {upper} ON {upper}.id = {self.alias}.id")
+        return " ".join(parts)
+
+    def visible(self) -> str:
+        """Whether the row is visible at all under the action."""
+        return TRUE if self.action is None else any_of(self.predicates)
+
+    def clear(self, field_id: str) -> str:
+        """Whether the cell is shown in clear, given that the row is visible."""
+        return self._at_least(field_id, Level.CLEAR)
+
+    def shown(self, field_id: str) -> str:
+        """Whether the cell is shown at all, given that the row is visible."""
+        return self._at_least(field_id, Level.MASKED)
+
+    def _at_least(self, field_id: str, level: Level) -> str:
+        if self.action is None or field_id in SYSTEM or field_id in self.build.catalog.implicit(self.entity):
+            return TRUE
+        holding = [p for p, g in zip(self.predicates, self.grants, strict=True) if g.level(field_id) >= level]
+        return TRUE if holding and len(holding) == len(self.predicates) else any_of(holding)
+
+
+class Part:
+    """A part of a list field: its cells are visible as the row's grants say of `<list>.<field>`."""
+
+    def __init__(self, parent: Source, field: Field) -> None:
+        self.build = parent.build
+        self.parent = parent
+        self.list = field
+        self.entity = parent.entity
+        self.action = parent.action
+        self.alias = parent.build.alias("q")
+        self._fields = {f.id: f for f in field.fields}
+
+    def field(self, field_id: str) -> Field:
+        """A field of the part."""
+        return self._fields[field_id]
+
+    def column(self, field_id: str, suffix: str = "") -> str:
+        """The qualified column of a field of the part."""
+        name = "id" if field_id == "id" else names.column(self._fields[field_id]) + suffix
+        return f"{self.alias}.{names.quote(name)}"
+
+    def from_clause(self) -> str:
+        """The part table, bound to its row."""
+        return f"{self.build.catalog.side_table(self.entity, self.list)} {self.alias}"
+
+    def joined(self) -> str:
+        """The condition that binds parts to their row."""
+        return f"{self.alias}.row_id = {self.parent.own('id')}"
+
+    def clear(self, field_id: str) -> str:
+        """Whether the part's cell is shown in clear, given that the list is."""
+        return TRUE if field_id == "id" else self.parent.clear(f"{self.list.id}.{field_id}")
+
+    def shown(self, field_id: str) -> str:
+        """Whether the part's cell is shown at all."""
+        return TRUE if field_id == "id" else self.parent.shown(f"{self.list.id}.{field_id}")
+
+
+Predicate = Callable[[Source, Grant], str]
+Row = Source | Part
