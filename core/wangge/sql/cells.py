@@ -127,7 +127,8 @@ def expression(row: Source | Part, field: Field) -> str:
         return f"{column}::text"
     if field.kind == "date" and field.precision:
         precision = row.column(field.id, "_precision")
-        return f"CASE {precision} WHEN 'year' THEN to_char({column}, 'YYYY') WHEN 'month' THEN to_char({column}, 'YYYY-MM') ELSE {column}::text END"
+        year, month = f"to_char({column}, 'YYYY')", f"to_char({column}, 'YYYY-MM')"
+        return f"CASE {precision} WHEN 'year' THEN {year} WHEN 'month' THEN {month} ELSE {column}::text END"
     return column
 
 

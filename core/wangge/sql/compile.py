@@ -68,7 +68,8 @@ def compile_guard(catalog: Catalog, shape: Shape, entity: str, action: str, *, l
     merged = " || ".join(f"to_jsonb({alias}.*)" for alias in reversed(levels))
     held = ", ".join(f"CASE WHEN {p} THEN {n} END" for n, p in enumerate(row.predicates))
     where = all_of([f"{row.own('id')} = ANY({ids})", any_of(row.predicates), *prohibited(row, action)])
-    made = f"json_build_object('id', {row.own('id')}, 'grants', array_remove(ARRAY[{held or 'NULL'}]::int[], NULL), 'row', {merged})"
+    grants = f"array_remove(ARRAY[{held or 'NULL'}]::int[], NULL)"
+    made = f"json_build_object('id', {row.own('id')}, 'grants', {grants}, 'row', {merged})"
     tail = f" FOR UPDATE OF {', '.join(levels)}" if lock else ""
     sql = f"SELECT {made} FROM {row.from_clause()} WHERE {where} ORDER BY {row.own('id')}{tail}"
     return Statement(sql, tuple(build.binder.values), False, frozenset(build.reads))

@@ -178,7 +178,8 @@ def _branch(
     columns = []
     for at, selections in enumerate(asked):
         mine = next((s for s in selections if s.entity == kind), None)
-        columns.append(f"{cells.node(build, mine, row) if mine else "'{}'::json"} AS n{at}")
+        made = cells.node(build, mine, row) if mine else "'{}'::json"
+        columns.append(f"{made} AS n{at}")
     if cursors:
         build.marks = True
         columns.append(

@@ -1,0 +1,40 @@
+"""The field levels of a rule, by field id: what `*` covers, what must be named, what a list's parts have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..model.types import Field, Model
+from .scope import Level
+
+LEVELS = {"hidden": Level.HIDDEN, "masked": Level.MASKED, "clear": Level.CLEAR}
+OPEN = ("public", "internal")
+
+
+def levels(
+    model: Model, entity: str, named: Mapping[str, str], modules: frozenset[str]
+) -> tuple[tuple[str, Level], ...]:
+    """(field id, level) of a rule's `fields`, sorted, hidden left out; fields of a module that is not in `modules` are hidden.
+
+    `*` covers public and internal fields only. A part of a list has its own entry (`phones.number`); a public or
+    internal part that is not named has the level of its list.
+    """
+    found: dict[str, Level] = {}
+    every = LEVELS[named.get("*", "hidden")]
+    for field in model.fields_of(entity).values():
+        if field.with_module is not None and field.with_module not in modules:
+            continue
+        found[field.id] = level = _level(named, field, every)
+        for part in field.fields:
+            own = named.get(f"{field.name}.{part.name}", named.get(f"{field.id}.{part.id}"))
+            inherited = level if part.sensitivity in OPEN else Level.HIDDEN
+            found[f"{field.id}.{part.id}"] = min(level, LEVELS[own]) if own else inherited
+    return tuple(sorted((name, level) for name, level in found.items() if level > Level.HIDDEN))
+
+
+def _level(named: Mapping[str, str], field: Field, every: Level) -> Level:
+    """The level of one field: named, else that of `*` where it covers the field."""
+    own = named.get(field.name, named.get(field.id))
+    if own is not None:
+        return LEVELS[own]
+    return every if field.sensitivity in OPEN else Level.HIDDEN

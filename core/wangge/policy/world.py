@@ -1,0 +1,87 @@
+"""The stored policy as loaded: rules, role graph, enablement, districts. A World is immutable; a change makes a new one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from ..model.filter import Filter
+from ..model.types import Model
+from ..values import Actor
+
+Span = tuple[int, int]
+
+
+class StoredRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `wangge.rule`."""
+
+    id: UUID
+    role: str
+    entity: str
+    actions: tuple[str, ...]
+    fields: Mapping[str, str] = {}
+    condition: Filter | None = None
+    purpose: str | None = None
+    effect: Literal["ALLOW", "DENY", "PROHIBIT"] = "ALLOW"
+    via: str | None = None
+    district: UUID | None = None
+
+
+class Enabled(msgspec.Struct, frozen=True):
+    """One row of `wangge.enablement`: a module in a district, or city-wide, within dates."""
+
+    module: str
+    district: UUID | None
+    since: dt.datetime | None
+    until: dt.datetime | None
+
+    def holds(self, now: dt.datetime) -> bool:
+        """Whether it holds at `now`."""
+        return (self.since is None or self.since <= now) and (self.until is None or now < self.until)
+
+
+class HeldPost(msgspec.Struct, frozen=True, kw_only=True):
+    """A post of the caller with the numbers of its area and unit."""
+
+    id: UUID
+    role: str
+    area: UUID
+    span: Span
+    district: UUID | None
+    whole_city: bool
+    whole_district: bool
+    unit: UUID
+    unit_span: Span
+    units: tuple[UUID, ...]
+    until: dt.datetime | None = None
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a caller when a Scope is built, in database time."""
+
+    actor: Actor
+    posts: tuple[HeldPost, ...]
+    now: dt.datetime
+    until: dt.datetime | None = None
+    """end of the token or session's own limits."""
+    next_change: dt.datetime | None = None
+    """a post of the caller that begins later."""
+    home_area: UUID | None = None
+    home_unit: UUID | None = None
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that all Scopes share."""
+
+    model: Model
+    rules: tuple[StoredRule, ...]
+    inherits: Mapping[str, tuple[str, ...]]
+    """role -> roles whose rules it takes over."""
+    enabled: tuple[Enabled, ...]
+    districts: Mapping[UUID, Span]
+    counters: Mapping[str, int]
+    """the change counters at which it was loaded."""
