@@ -151,8 +151,6 @@ class Connection(msgspec.Struct, frozen=True):
     """None: 50."""
     after: tuple[Operand, ...] | None = None
     """values of the complete ordering (the id last) that the opened cursor holds; None: from the start."""
-    after_nulls: tuple[bool, ...] = ()
-    """which of the `after` values are null (part of the skeleton)."""
     offset: Operand | None = None
     removed: Removed = "EXCLUDE"
 

@@ -6,7 +6,9 @@ import datetime as dt
 import decimal
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
+from ..errors import Invalid
 from ..model.filter import FromActor, FromNow, Given, Operand, Param
 from .ast import Value
 
@@ -52,7 +54,26 @@ def _integer(value: Any) -> Any:
     return int(value) if isinstance(value, str) else value
 
 
+def _uuid(value: Any) -> Any:
+    """A UUID; a text that is none is the id of nothing."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return UUID(value)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> Any:
+    """A text that PostgreSQL can hold."""
+    if isinstance(value, str) and "\0" in value:
+        raise Invalid("value.not_text", "a text cannot hold the character U+0000")
+    return value
+
+
 CONVERT: dict[str, Convert] = {
+    "uuid": _uuid,
+    "text": _text,
     "date": _date,
     "time": _time,
     "timestamptz": _datetime,

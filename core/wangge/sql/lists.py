@@ -307,7 +307,6 @@ def keyset(build: Build, found: Connection, terms: list[Term]) -> str:
     """The rows after a cursor: a row comparison where nothing is null and all go one way, else a chain with a leading bound."""
     if found.after is None:
         return TRUE
-    nulls = found.after_nulls or (False,) * len(terms)
     after = [build.binder.operand(o, t.type) for o, t in zip(found.after, terms, strict=True)]
     one_way = len({t.descending for t in terms}) == 1
     if one_way and not any(t.nullable for t in terms):
@@ -315,26 +314,21 @@ def keyset(build: Build, found: Connection, terms: list[Term]) -> str:
         return f"({', '.join(t.sql for t in terms)}) {sign} ({', '.join(after)})"
     options: list[str] = []
     equal: list[str] = []
-    for term, bound, null in zip(terms, after, nulls, strict=True):
-        options.append(all_of([*equal, _beyond(term, bound, null)]))
-        equal.append(f"{term.sql} IS NULL" if null else f"{term.sql} = {bound}")
-    return all_of([_leading(terms[0], after[0], nulls[0]), any_of(options)])
+    for term, bound in zip(terms, after, strict=True):
+        options.append(all_of([*equal, _beyond(term, bound)]))
+        equal.append(f"{term.sql} IS NOT DISTINCT FROM {bound}" if term.nullable else f"{term.sql} = {bound}")
+    first = terms[0]
+    leading = TRUE if first.nullable else f"{first.sql} {'<=' if first.descending else '>='} {after[0]}"
+    return all_of([leading, any_of(options)])
 
 
-def _beyond(term: Term, bound: str, null: bool) -> str:
-    """Whether a value comes after a bound in the term's direction."""
-    if null:
-        return f"{term.sql} IS NOT NULL" if term.descending else FALSE
+def _beyond(term: Term, bound: str) -> str:
+    """Whether a value comes after a bound in the term's direction; nulls come last ascending, first descending."""
+    if not term.nullable:
+        return f"{term.sql} {'<' if term.descending else '>'} {bound}"
     if term.descending:
-        return f"{term.sql} < {bound}"
-    return any_of([f"{term.sql} > {bound}", f"{term.sql} IS NULL"]) if term.nullable else f"{term.sql} > {bound}"
-
-
-def _leading(term: Term, bound: str, null: bool) -> str:
-    """A bound of the first term that an index can start from."""
-    if null or (term.nullable and not term.descending):
-        return TRUE
-    return f"{term.sql} {'<=' if term.descending else '>='} {bound}"
+        return f"({term.sql} < {bound} OR ({bound} IS NULL AND {term.sql} IS NOT NULL))"
+    return f"({term.sql} > {bound} OR ({bound} IS NOT NULL AND {term.sql} IS NULL))"
 
 
 def _count(build: Build, found: Connection, part: TotalCount, kinds: list[str], link: Link | None) -> str:

@@ -1,0 +1,109 @@
+"""Bearer tokens `wg_<public id>_<secret>`: only the keyed hash is stored; they expire, can be revoked, and name posts."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import hmac
+import secrets
+from typing import Any
+from uuid import UUID
+
+from ..crypto import Keys
+from ..errors import Unauthenticated
+from ..values import uuid7
+from .scopes import Credential
+
+KEPT = 20_000
+FIND = """SELECT t.id, t.account, t.expires_at, t.revoked_at, s.value,
+  ARRAY(SELECT k.target_id FROM wangge.token_posts k WHERE k.row_id = t.id) AS posts, clock_timestamp() AS now
+FROM wangge.token t JOIN wangge.secret s ON s.owner_id = t.id AND s.kind = 'token'
+WHERE t.public_id = $1 AND t.removed_at IS NULL"""
+CREATE = """INSERT INTO wangge.token (id, revision, created_at, updated_at, created_by, account, public_id, label, expires_at,
+  area_id, area_ord, district_id)
+SELECT $1, 1, now(), now(), $2, a.id, $3, $4, $5, a.area_id, a.area_ord, a.district_id FROM wangge.account a WHERE a.id = $6"""
+
+
+def refused() -> Unauthenticated:
+    """One answer for every token that does not work."""
+    return Unauthenticated("auth.invalid_token", "this token is not valid: get a new one from your administrator")
+
+
+async def create_token(
+    connection: Any,
+    keys: Keys,
+    account: UUID,
+    *,
+    label: str = "",
+    posts: frozenset[UUID] = frozenset(),
+    expires_at: dt.datetime | None = None,
+    by: UUID | None = None,
+) -> str:
+    """Make a token for an account and return it: it is shown this once. `posts` limits it to some of the account's posts."""
+    row, public, secret = uuid7(), secrets.token_hex(8), secrets.token_urlsafe(32).replace("_", "-")
+    await connection.execute(CREATE, row, by, public, label, expires_at, account)
+    await connection.execute(
+        "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'token', $2)",
+        row,
+        keys.keyed_hash("token", secret.encode()),
+    )
+    await connection.executemany(
+        "INSERT INTO wangge.token_posts (row_id, target_id, ord) VALUES ($1, $2, $3)",
+        [(row, post, at) for at, post in enumerate(sorted(posts))],
+    )
+    return f"wg_{public}_{secret}"
+
+
+async def revoke_token(connection: Any, public: str) -> bool:
+    """End a token in every process within a second; False when there is none."""
+    row = await connection.fetchval(
+        "UPDATE wangge.token SET revoked_at = now(), updated_at = now(), revision = revision + 1 "
+        "WHERE public_id = $1 AND revoked_at IS NULL RETURNING id",
+        public,
+    )
+    if row is not None:
+        await connection.fetchval("SELECT wangge.touch('token', $1)", f"token:{row}")
+    return row is not None
+
+
+class Tokens:
+    """Checks tokens; what was found valid is remembered until a change names the token or its account."""
+
+    def __init__(self, pool: Any, keys: Keys) -> None:
+        self._pool = pool
+        self._keys = keys
+        self._known: collections.OrderedDict[bytes, Credential] = collections.OrderedDict()
+
+    def forget(self, subjects: frozenset[str]) -> None:
+        """Drop what a change names."""
+        for key, known in list(self._known.items()):
+            if f"token:{known.token}" in subjects or f"account:{known.account}" in subjects:
+                del self._known[key]
+
+    async def credential(self, token: str) -> Credential:
+        """Whose token this is; raises Unauthenticated."""
+        digest = self._keys.keyed_hash("bearer", token.encode())
+        known = self._known.get(digest)
+        if known is None:
+            known = await self._find(token)
+            self._known[digest] = known
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        if known.until is not None and known.until <= dt.datetime.now(dt.UTC):
+            raise refused()
+        return known
+
+    async def _find(self, token: str) -> Credential:
+        """Look a token up and compare its secret."""
+        prefix, _, rest = token.partition("_")
+        public, _, secret = rest.partition("_")
+        if prefix != "wg" or not public.isalnum() or not secret or len(token) > 200:
+            raise refused()
+        row = await self._pool.fetchrow(FIND, public)
+        stored = row["value"] if row is not None else b"\0" * 33
+        if not hmac.compare_digest(bytes(stored), self._keys.keyed_hash("token", secret.encode())) or row is None:
+            raise refused()
+        if row["revoked_at"] is not None or (row["expires_at"] is not None and row["expires_at"] <= row["now"]):
+            raise refused()
+        posts = frozenset(row["posts"]) or None
+        return Credential(row["account"], token=row["id"], posts=posts, until=row["expires_at"])

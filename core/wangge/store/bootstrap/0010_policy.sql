@@ -1,0 +1,45 @@
+-- Freshness (DESIGN 7, PERMISSIONS 7): what changed in the policy, a counter per kind, and the check inside a write.
+CREATE TABLE IF NOT EXISTS wangge.change_log (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind text NOT NULL,
+  subject text NOT NULL,
+  counter bigint NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS change_log_by_counter ON wangge.change_log (kind, counter);
+CREATE TABLE IF NOT EXISTS wangge.change_counter (kind text PRIMARY KEY, value bigint NOT NULL);
+INSERT INTO wangge.change_counter (kind, value)
+  SELECT unnest(ARRAY['account', 'post', 'rule', 'module', 'area', 'token']), 0 ON CONFLICT DO NOTHING;
+
+-- Note a change of the policy: takes the exclusive lock that every write shares, so no write commits under the old rights.
+CREATE OR REPLACE FUNCTION wangge.touch(changed_kind text, changed_subject text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE next bigint;
+BEGIN
+  PERFORM pg_advisory_xact_lock(7146001);
+  UPDATE wangge.change_counter SET value = value + 1 WHERE kind = changed_kind RETURNING value INTO next;
+  INSERT INTO wangge.change_log (kind, subject, counter) VALUES (changed_kind, changed_subject, next);
+  RETURN next;
+END $$;
+
+-- NULL when nothing that the writer's rights rest on changed since `known` ({kind: counter}); else the subject that did.
+-- The lock comes first and the counters are read by a second query: in one statement the snapshot would be older.
+CREATE OR REPLACE FUNCTION wangge.fresh(subjects text[], known jsonb) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE found text;
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(7146001);
+  IF NOT EXISTS (SELECT 1 FROM wangge.change_counter c WHERE c.value > (known ->> c.kind)::bigint) THEN
+    RETURN NULL;
+  END IF;
+  SELECT l.subject INTO found FROM wangge.change_log l
+    WHERE l.counter > (known ->> l.kind)::bigint AND l.subject = ANY (subjects) LIMIT 1;
+  RETURN found;
+END $$;
+
+-- Secrets stand beside the entities and are no fields of any: nothing that compiles a query can name this table.
+CREATE TABLE IF NOT EXISTS wangge.secret (
+  owner_id uuid NOT NULL,
+  kind text NOT NULL,
+  value bytea NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (owner_id, kind)
+);

@@ -1,0 +1,113 @@
+-- The ledger, the claims of unique keys, issued numbers, idempotency (PERMISSIONS.md 7, MODEL.md 2).
+-- Idempotent; run as wangge_owner. wangge_app appends unlinked entries; wangge_sealer links them and can change nothing else.
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+
+-- One entry per write, reveal or refusal; `chain` is the district, or zero for what lies above districts.
+CREATE TABLE IF NOT EXISTS wangge.ledger_entry (
+    id uuid NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    chain uuid NOT NULL,
+    actor_kind text COLLATE "C" NOT NULL,
+    actor_name text COLLATE "C" NOT NULL,
+    account_id uuid,
+    post_ids uuid[] NOT NULL DEFAULT '{}',
+    token_id uuid,
+    action text COLLATE "C" NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    row_id uuid,
+    revision integer,
+    fields text[] COLLATE "C" NOT NULL DEFAULT '{}',
+    digest bytea,
+    purpose text COLLATE "C",
+    reason text,
+    document text COLLATE "C",
+    batch_id uuid,
+    row_count integer,
+    seq bigint,                              -- null until the linker sets it, with link and epoch
+    link bytea,
+    epoch integer
+) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS wangge.ledger_entry_default PARTITION OF wangge.ledger_entry DEFAULT;
+CREATE INDEX IF NOT EXISTS ledger_entry_unlinked ON wangge.ledger_entry (at, id) WHERE seq IS NULL;
+CREATE INDEX IF NOT EXISTS ledger_entry_chain ON wangge.ledger_entry (chain, seq) WHERE seq IS NOT NULL;
+
+-- The signed end of each chain.
+CREATE TABLE IF NOT EXISTS wangge.ledger_head (
+    chain uuid PRIMARY KEY,
+    epoch integer NOT NULL,
+    seq bigint NOT NULL,
+    link bytea NOT NULL,
+    at timestamptz NOT NULL,
+    signature bytea NOT NULL
+);
+-- Where verify may start: the signed state of a chain before the first entry of a month.
+CREATE TABLE IF NOT EXISTS wangge.ledger_checkpoint (
+    chain uuid NOT NULL,
+    month date NOT NULL,
+    epoch integer NOT NULL,
+    seq bigint NOT NULL,
+    link bytea NOT NULL,
+    at timestamptz NOT NULL,
+    signature bytea NOT NULL,
+    PRIMARY KEY (chain, month)
+);
+
+-- Who holds a unique key; `key_hash` is keyed and speaks of the constraint too, so that it alone decides.
+CREATE TABLE IF NOT EXISTS wangge.claim (
+    constraint_name text COLLATE "C" NOT NULL,
+    key_hash bytea NOT NULL,
+    valid tstzrange NOT NULL DEFAULT '(,)',
+    row_id uuid NOT NULL,
+    contested boolean NOT NULL DEFAULT false
+);
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = 'claim_held_once' AND conrelid = 'wangge.claim'::regclass) THEN
+        ALTER TABLE wangge.claim ADD CONSTRAINT claim_held_once
+            EXCLUDE USING gist (key_hash WITH =, valid WITH &&) WHERE (NOT contested);
+    END IF;
+END $$;
+CREATE INDEX IF NOT EXISTS claim_row ON wangge.claim (row_id);
+
+-- The last number issued under a prefix. Numbers are issued before the write and outside of its transaction, so that two
+-- writers never wait for each other; a write that fails leaves a gap, and no number is issued twice.
+CREATE TABLE IF NOT EXISTS wangge.number_sequence (
+    entity text COLLATE "C" NOT NULL,
+    field text COLLATE "C" NOT NULL,
+    prefix text COLLATE "C" NOT NULL,
+    value bigint NOT NULL,
+    PRIMARY KEY (entity, field, prefix)
+);
+-- The first of `wanted` new numbers. Its commit need not wait for the disk: that of the row, which comes later, does.
+CREATE OR REPLACE FUNCTION wangge.issue_numbers(of_entity text, of_field text, of_prefix text, wanted integer)
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    last bigint;
+BEGIN
+    INSERT INTO wangge.number_sequence AS s (entity, field, prefix, value) VALUES (of_entity, of_field, of_prefix, wanted)
+    ON CONFLICT (entity, field, prefix) DO UPDATE SET value = s.value + wanted RETURNING s.value INTO last;
+    RETURN last - wanted + 1;
+END $$;
+
+-- What a repeated call answers: the ids that it made and a digest of its input.
+CREATE TABLE IF NOT EXISTS wangge.idempotency (
+    account_id uuid NOT NULL,
+    root_field text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    digest bytea NOT NULL,
+    ids uuid[] NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, root_field, key)
+);
+
+REVOKE ALL ON FUNCTION wangge.issue_numbers(text, text, text, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION wangge.issue_numbers(text, text, text, integer) TO wangge_app;
+GRANT SELECT ON wangge.ledger_entry, wangge.ledger_head, wangge.ledger_checkpoint, wangge.claim, wangge.idempotency TO wangge_app;
+GRANT INSERT (id, chain, actor_kind, actor_name, account_id, post_ids, token_id, action, entity, row_id, revision, fields,
+    digest, purpose, reason, document, batch_id, row_count) ON wangge.ledger_entry TO wangge_app;
+GRANT INSERT, UPDATE, DELETE ON wangge.claim TO wangge_app;
+GRANT INSERT ON wangge.idempotency TO wangge_app;
+GRANT SELECT, UPDATE (seq, link, epoch) ON wangge.ledger_entry TO wangge_sealer;
+GRANT SELECT, INSERT, UPDATE ON wangge.ledger_head TO wangge_sealer;
+GRANT SELECT, INSERT ON wangge.ledger_checkpoint TO wangge_sealer;
+
+SELECT wangge.ensure_partitions();
