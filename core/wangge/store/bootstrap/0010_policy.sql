@@ -13,12 +13,12 @@ INSERT INTO wangge.change_counter (kind, value)
 
 -- Note a change of the policy: takes the exclusive lock that every write shares, so no write commits under the old rights.
 CREATE OR REPLACE FUNCTION wangge.touch(changed_kind text, changed_subject text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
-DECLARE next bigint;
+DECLARE bumped bigint;
 BEGIN
   PERFORM pg_advisory_xact_lock(7146001);
-  UPDATE wangge.change_counter SET value = value + 1 WHERE kind = changed_kind RETURNING value INTO next;
-  INSERT INTO wangge.change_log (kind, subject, counter) VALUES (changed_kind, changed_subject, next);
-  RETURN next;
+  UPDATE wangge.change_counter SET value = value + 1 WHERE kind = changed_kind RETURNING value INTO bumped;
+  INSERT INTO wangge.change_log (kind, subject, counter) VALUES (changed_kind, changed_subject, bumped);
+  RETURN bumped;
 END $$;
 
 -- NULL when nothing that the writer's rights rest on changed since `known` ({kind: counter}); else the subject that did.
