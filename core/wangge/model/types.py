@@ -87,6 +87,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     computed: bool = False
     expression: str | None = None
     """computed by a declared SQL expression over fields of the row, written `{fieldId}`; None: set by a hook."""
+    inputs: tuple[str, ...] | None = None
+    """computed by a module's batch function over these fields of the row; () needs none, None: not computed so."""
     written_by: str | None = None
     default: Any = None
     sensitivity: Sensitivity = "internal"

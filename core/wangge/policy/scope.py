@@ -109,6 +109,10 @@ class EntityShape(msgspec.Struct, frozen=True):
         return max((g.level(field) for g in self.grants(action)), default=Level.HIDDEN)
 
 
+NOTHING = EntityShape(actions={})
+"""The rights on an entity that the caller must not know of."""
+
+
 class Shape(msgspec.Struct, frozen=True):
     """The canonical form of a scope: equal for all callers whose rights differ only in parameters."""
 

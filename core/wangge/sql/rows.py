@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 
 from ..model import names
 from ..model.types import Field, Model
-from ..policy.scope import EntityShape, Grant, Level, Shape
+from ..policy.scope import NOTHING, Grant, Level, Shape
 from .binder import Binder
 from .catalog import SYSTEM, Catalog
 
-NOTHING = EntityShape(actions={})
 TRUE = "TRUE"
 FALSE = "FALSE"
 
