@@ -1,0 +1,149 @@
+"""Settings: the environment, read once and checked, as frozen data.
+
+Every variable is optional; what it means and what is expected stands in `VARIABLES`. A wrong one is a `SettingsError`
+that names the variable, its value (unless it is secret) and what is expected instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from .errors import SettingsError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+VARIABLES: Mapping[str, tuple[str, str]] = {
+    "home": ("WANGGE_HOME", "a folder for everything Wangge keeps"),
+    "host": ("WANGGE_HOST", "an address of this machine to listen on, such as 127.0.0.1"),
+    "port": ("WANGGE_PORT", "a port from 0 (any free one) to 65535"),
+    "workers": ("WANGGE_WORKERS", "a number of server processes from 1 to 64"),
+    "database_url": ("WANGGE_DATABASE_URL", "postgresql://user:password@host:5432/name of a PostgreSQL 18 or newer"),
+    "database_owner_url": ("WANGGE_DATABASE_OWNER_URL", "the same database as a user who may create schemas"),
+    "s3_url": ("WANGGE_S3_URL", "http(s)://access-key:secret-key@host:port/bucket-prefix of an S3 service"),
+    "key_file": ("WANGGE_KEY_FILE", "a key file, made by `wangge doctor --new-key FILE`"),
+    "trace_hooks": ("WANGGE_TRACE_HOOKS", "1 or 0"),
+    "log_level": ("WANGGE_LOG_LEVEL", "debug, info, warning or error"),
+}
+"""Field of `Settings` -> (environment variable, what is expected)."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the environment says; paths are absolute."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    database_url: str | None = None
+    database_owner_url: str | None = None
+    s3_url: str | None = None
+    key_file: Path | None = None
+    trace_hooks: bool = False
+    log_level: LogLevel = "info"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read and check the variables; an empty one counts as absent. Raises `SettingsError`."""
+        given = {field: environ.get(name, "").strip() for field, (name, _) in VARIABLES.items()}
+        settings = cls(
+            home=Path(given["home"] or ".wangge").expanduser().absolute(),
+            host=given["host"] or "127.0.0.1",
+            port=_whole("port", given["port"], 8000, 0, 65535),
+            workers=_whole("workers", given["workers"], 1, 1, 64),
+            database_url=_url("database_url", given["database_url"], ("postgresql", "postgres")),
+            database_owner_url=_url("database_owner_url", given["database_owner_url"], ("postgresql", "postgres")),
+            s3_url=_url("s3_url", given["s3_url"], ("http", "https")),
+            key_file=Path(given["key_file"]).expanduser().absolute() if given["key_file"] else None,
+            trace_hooks=_switch("trace_hooks", given["trace_hooks"]),
+            log_level=_log_level(given["log_level"]),
+        )
+        return _together(settings)
+
+
+def described(settings: Settings) -> list[tuple[str, str]]:
+    """Each variable with its value in force, passwords and keys hidden, in the order of `VARIABLES`."""
+    lines = []
+    for field, (name, _) in VARIABLES.items():
+        value = getattr(settings, field)
+        if isinstance(value, str) and field.endswith("_url"):
+            value = without_secrets(value)
+        elif isinstance(value, bool):
+            value = "1" if value else "0"
+        lines.append((name, "" if value is None else str(value)))
+    return lines
+
+
+def without_secrets(url: str) -> str:
+    """The URL with `***` for its password, and without its query, which may hold one too."""
+    parts = urlsplit(url)
+    user, at, place = parts.netloc.rpartition("@")
+    if at:
+        name, colon, _ = user.partition(":")
+        user = f"{name}:***" if colon else name
+    return urlunsplit((parts.scheme, f"{user}{at}{place}", parts.path, "", ""))
+
+
+def _together(settings: Settings) -> Settings:
+    """Check what one variable demands of another."""
+    if settings.database_url and settings.key_file is None:
+        raise SettingsError(
+            "settings.key_file_missing",
+            "WANGGE_DATABASE_URL names an external database, so WANGGE_KEY_FILE must name the key file that belongs to it: "
+            "without it sealed values could never be read again. Make one with `wangge doctor --new-key FILE`, "
+            "keep a copy apart from the database's backups, and set WANGGE_KEY_FILE=FILE",
+            variable="WANGGE_KEY_FILE",
+        )
+    if settings.database_owner_url and not settings.database_url:
+        raise SettingsError(
+            "settings.owner_url_alone",
+            "WANGGE_DATABASE_OWNER_URL is set and WANGGE_DATABASE_URL is not: set both, or neither for the embedded database",
+            variable="WANGGE_DATABASE_OWNER_URL",
+        )
+    return settings
+
+
+def _wrong(field: str, value: str, *, secret: bool = False) -> SettingsError:
+    name, expected = VARIABLES[field]
+    shown = "its value" if secret else repr(value)
+    facts = {"variable": name} if secret else {"variable": name, "value": value}
+    return SettingsError("settings.invalid", f"{name}: {shown} is not {expected}", **facts)
+
+
+def _whole(field: str, text: str, default: int, low: int, high: int) -> int:
+    if not text:
+        return default
+    if not text.isdecimal() or not text.isascii() or not low <= int(text) <= high:
+        raise _wrong(field, text)
+    return int(text)
+
+
+def _switch(field: str, text: str) -> bool:
+    if text not in ("", "0", "1"):
+        raise _wrong(field, text)
+    return text == "1"
+
+
+def _log_level(text: str) -> LogLevel:
+    try:
+        level: LogLevel = msgspec.convert(text.lower() or "info", LogLevel)
+    except msgspec.ValidationError:
+        raise _wrong("log_level", text) from None
+    return level
+
+
+def _url(field: str, text: str, schemes: tuple[str, ...]) -> str | None:
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 (raises for a port that is none)
+    except ValueError:
+        raise _wrong(field, text, secret=True) from None
+    if parts.scheme not in schemes or not (parts.netloc or parts.query):
+        raise _wrong(field, text, secret=True)
+    return text

@@ -1,0 +1,1 @@
+"""The tests of Wangge: folders mirror `core/wangge`, fixtures stand in `conftest.py`."""
