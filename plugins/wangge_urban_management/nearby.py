@@ -1,5 +1,7 @@
 """`incidentsNearby`: what is open around a point, so that a grid worker does not report it again."""
 
+from typing import Literal
+
 import strawberry
 
 from wangge import Query as Rows
@@ -12,7 +14,7 @@ class Query:
     """The root fields that urban management adds."""
 
     @strawberry.field(description="Open incidents around a point, within at most 2,000 m.")
-    def incidents_nearby(self, lon: float, lat: float, metres: int = 200) -> Rows["urban_management.incident"]:  # noqa: F821
+    def incidents_nearby(self, lon: float, lat: float, metres: int = 200) -> Rows[Literal["urban_management.incident"]]:
         """Rows that the caller may list; `metres` is cut to 2,000."""
         point = {"lon": lon, "lat": lat}
         return Rows(

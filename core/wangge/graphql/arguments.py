@@ -41,7 +41,7 @@ Tree = Leaf | dict[str, Any] | list[Any]
 
 
 def arguments(
-    nodes: tuple[ArgumentNode, ...], defined: Mapping[str, GraphQLArgument], variables: Variables
+    nodes: tuple[ArgumentNode, ...] | None, defined: Mapping[str, GraphQLArgument], variables: Variables
 ) -> dict[str, Any]:
     """The given arguments of a field as trees; a variable that is not given leaves its argument out."""
     found: dict[str, Any] = {}

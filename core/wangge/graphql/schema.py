@@ -157,12 +157,10 @@ class SchemaBuilder:
             return self._many(field, text)
         if field.kind == "list":
             part = self._part_type(entity, field)
+            if part is None:
+                return {}
             many = GraphQLNonNull(GraphQLList(GraphQLNonNull(part)))
-            return (
-                {field.name: GraphQLField(many, description=text, extensions=meta(kind="parts", field=field.id))}
-                if part
-                else {}
-            )
+            return {field.name: GraphQLField(many, description=text, extensions=meta(kind="parts", field=field.id))}
         if field.kind in ("files", "photos"):
             return self._files(field, text)
         if field.kind == "point":

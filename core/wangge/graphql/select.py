@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -58,6 +57,8 @@ MAX_FIRST = 1000
 MAX_OFFSET = 10_000
 MAX_DEPTH = 24
 Fields = dict[str, list[FieldNode]]
+OpenCursor = Callable[[str, Any, int, Variables], list[Any]]
+"""(binding, cursor, number of values, variables) -> values."""
 
 
 class Selector:
@@ -69,7 +70,7 @@ class Selector:
         fragments: dict[str, FragmentDefinitionNode],
         variables: Variables,
         params: Params,
-        open_cursor: Callable[[str, Any, int], list[Any]],
+        open_cursor: OpenCursor,
     ) -> None:
         self.builder = builder
         self.catalog: Catalog = builder.catalog
@@ -221,7 +222,7 @@ class Selector:
         terms = [o for o in made.order or default_order(build, made.entity, row) if o.path != ("id",)]
         count, binding, take = len(terms) + 1, mark(made), after.take
         operands = tuple(
-            self.params.add(lambda v, at=at: self.open_cursor(binding, take(v), count)[at])  # type: ignore[misc] # bound now
+            self.params.add(lambda v, at=at: self.open_cursor(binding, take(v), count, v)[at])  # type: ignore[misc] # bound now
             for at in range(count)
         )
         return msgspec.structs.replace(made, after=operands)

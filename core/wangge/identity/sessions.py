@@ -20,13 +20,15 @@ from .scopes import Credential
 LIFE = dt.timedelta(hours=12)
 GUESSES = 10
 WINDOW = 300.0
-ACCOUNT = """SELECT a.id, a.state, s.value FROM wangge.account a LEFT JOIN wangge.secret s ON s.owner_id = a.id AND s.kind = 'password'
+ACCOUNT = """SELECT a.id, a.state, s.value FROM wangge.account a
+LEFT JOIN wangge.secret s ON s.owner_id = a.id AND s.kind = 'password'
 WHERE a.login = $1 AND a.removed_at IS NULL"""
 CREATE = """INSERT INTO wangge.session (id, revision, created_at, updated_at, created_by, account, seen_at, expires_at, address,
   area_id, area_ord, district_id)
 SELECT $1, 1, now(), now(), a.id, a.id, now(), now() + $2::interval, $3, a.area_id, a.area_ord, a.district_id
 FROM wangge.account a WHERE a.id = $4 RETURNING expires_at"""
-FIND = """SELECT e.account, e.expires_at, s.value FROM wangge.session e JOIN wangge.secret s ON s.owner_id = e.id AND s.kind = 'session'
+FIND = """SELECT e.account, e.expires_at, s.value FROM wangge.session e
+JOIN wangge.secret s ON s.owner_id = e.id AND s.kind = 'session'
 WHERE e.id = $1 AND e.ended_at IS NULL AND e.expires_at > clock_timestamp() AND e.removed_at IS NULL"""
 
 
@@ -47,7 +49,7 @@ async def set_password(connection: Any, account: UUID, password: str) -> None:
         "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'password', $2) "
         "ON CONFLICT (owner_id, kind) DO UPDATE SET value = excluded.value, at = clock_timestamp()",
         account,
-        made.encode(),
+        made,
     )
     await connection.execute(
         "UPDATE wangge.session SET ended_at = now() WHERE account = $1 AND ended_at IS NULL", account
@@ -74,8 +76,8 @@ class Sessions:
         """Check a password and return (cookie value, expiry); raises Unauthenticated or Throttled."""
         self._throttle(login, address)
         row = await self._pool.fetchrow(ACCOUNT, login)
-        stored = bytes(row["value"]).decode() if row is not None and row["value"] is not None else None
-        matches = await asyncio.to_thread(check_password, stored, password)
+        stored = bytes(row["value"]) if row is not None and row["value"] is not None else None
+        matches = await asyncio.to_thread(check_password, password, stored)
         if not matches or row is None or row["state"] != "ACTIVE":
             raise wrong()
         self._guesses.pop(login, None)

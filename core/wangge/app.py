@@ -1,0 +1,85 @@
+"""The composition root: settings in, one ASGI application out. Nothing here decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar
+
+from .crypto import load_keys
+from .events.sequencer import Sequencer
+from .graphql.engine import Engine
+from .http.callers import Callers
+from .http.console import Console, console_route
+from .http.graphql import graphql_route
+from .http.headers import secured
+from .http.health import health_routes
+from .http.session import session_route
+from .identity.scopes import Scopes
+from .identity.sessions import Sessions
+from .identity.tokens import Tokens
+from .model.load import load_model
+from .model.types import Model
+from .modules.discover import Found, discover
+from .modules.hooks import start
+from .records.records import Records
+from .records.sealing import hash_of
+from .runtime import load_runtime
+from .settings import Settings
+from .sql.catalog import Catalog
+from .store.connection import connect
+from .store.pool import Pool
+
+STATIC = Path(__file__).parent / "static"
+
+
+def load(found: tuple[Found, ...]) -> Model:
+    """The model of the discovered modules."""
+    return load_model([module.folder for module in found])
+
+
+def build(settings: Settings) -> Any:
+    """The application of one worker; raises WanggeError when schemas, modules or services are wrong."""
+    runtime = load_runtime(settings)
+    found = discover()
+    model = load(found)
+    hooks = start(found, model)
+    keys = load_keys(settings.home, settings.key_file)
+    pool = Pool(runtime.database, "app", size=12)
+    catalog = Catalog(model, hash_of(keys))
+    scopes = Scopes(model, lambda: connect(runtime.database, "app"))
+    tokens, sessions = Tokens(pool, keys), Sessions(pool, keys)
+    scopes.dropped += [tokens.forget, sessions.forget]
+    records = Records(pool, catalog, hooks, keys)
+    engine = Engine(catalog, pool, scopes, keys, hooks, records)
+    callers = Callers(tokens, sessions)
+    console = Console(STATIC)
+    ready: list[bool] = []
+
+    @asynccontextmanager
+    async def life(_: Litestar) -> AsyncIterator[None]:
+        sequencer = Sequencer(runtime.database, keys)
+        async with pool:
+            await scopes.open()
+            await sequencer.open()
+            ready.append(True)
+            yield
+            ready.clear()
+            await sequencer.close()
+            await scopes.close()
+
+    app = Litestar(
+        route_handlers=[
+            graphql_route(engine, scopes, callers, console),
+            session_route(callers, scopes),
+            console_route(console),
+            *health_routes(pool, scopes, ready),
+        ],
+        lifespan=[life],
+        openapi_config=None,
+        debug=False,
+    )
+    return secured(app)

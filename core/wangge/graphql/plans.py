@@ -1,0 +1,150 @@
+"""Documents and plans: parsed and validated once per schema, compiled once per skeleton, found again in microseconds."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+    type_from_ast,
+    validate,
+)
+from graphql.execution.values import get_variable_values
+
+from ..errors import Invalid
+from ..sql.ast import Statement
+from .arguments import Variables, skeleton
+from .filters import Params
+from .schema import SchemaBuilder
+
+MAX_TOKENS = 20_000
+MAX_ERRORS = 20
+KEPT_SCHEMAS = 500
+KEPT_DOCUMENTS = 2_000
+KEPT_PLANS = 4_000
+
+
+class InvalidDocument(Invalid):
+    """The document does not parse, or does not fit the caller's schema: `errors` in GraphQL's own form."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__("document.invalid", errors[0].message if errors else "the document is not valid")
+        self.errors = errors
+
+
+class CallerSchema(msgspec.Struct, frozen=True):
+    """The schema of one shape in one language, with what the compiler needs of it."""
+
+    schema: GraphQLSchema
+    builder: SchemaBuilder
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One operation of a validated document."""
+
+    node: OperationDefinitionNode
+    fragments: dict[str, FragmentDefinitionNode]
+    document: DocumentNode
+    root: GraphQLObjectType
+    types: dict[str, Any]
+    """variable -> its type."""
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it only reads."""
+        return self.node.operation is OperationType.QUERY
+
+    def skeleton(self, variables: Variables) -> Any:
+        """What of the variables a plan depends on."""
+        return tuple([(n, skeleton(variables[n], t)) for n, t in self.types.items() if n in variables])
+
+
+class ReadRoot(msgspec.Struct, frozen=True):
+    """A generated root field: one statement."""
+
+    key: str
+    statement: Statement
+    params: Params
+
+
+class OtherRoot(msgspec.Struct, frozen=True):
+    """A root field that is not one statement: handwritten, a write, or introspection."""
+
+    key: str
+    kind: str
+    nodes: list[FieldNode]
+    field: GraphQLField | None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The root fields of one operation in response order."""
+
+    roots: tuple[ReadRoot | OtherRoot, ...]
+
+
+class Lru(collections.OrderedDict[Any, Any]):
+    """A bounded mapping that forgets what was used longest ago."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def find(self, key: Any) -> Any:
+        """The value, or None."""
+        if key not in self:
+            return None
+        self.move_to_end(key)
+        return self[key]
+
+    def keep(self, key: Any, value: Any) -> None:
+        """Add a value and forget the oldest beyond the limit."""
+        self[key] = value
+        while len(self) > self._limit:
+            self.popitem(last=False)
+
+
+def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operation:
+    """Parse, validate and choose the operation; raises InvalidDocument."""
+    try:
+        document = parse(text, max_tokens=MAX_TOKENS, allow_empty_selection_sets=False)
+    except GraphQLSyntaxError as error:
+        raise InvalidDocument([error]) from None
+    except RecursionError:
+        raise InvalidDocument([GraphQLError("the document nests too deep")]) from None
+    errors = validate(schema, document, max_errors=MAX_ERRORS, hide_suggestions=True, allow_empty_selection_sets=False)
+    if errors:
+        raise InvalidDocument(errors)
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    chosen = [o for o in operations if name is None or (o.name is not None and o.name.value == name)]
+    if len(chosen) != 1:
+        found = ", ".join(o.name.value for o in operations if o.name) or "none"
+        raise InvalidDocument([GraphQLError(f"name one operation of the document in operationName: it has {found}")])
+    node = chosen[0]
+    root = schema.get_root_type(node.operation)
+    if root is None or node.operation is OperationType.SUBSCRIPTION:
+        raise InvalidDocument([GraphQLError("this schema has no such operation")])
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    types = {d.variable.name.value: type_from_ast(schema, d.type) for d in node.variable_definitions or ()}
+    return Operation(node, fragments, document, root, types)
+
+
+def coerce(schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]) -> Variables:
+    """The variables as the schema's types say; raises InvalidDocument."""
+    nodes = operation.node.variable_definitions or ()
+    found = get_variable_values(schema, nodes, dict(given), max_errors=MAX_ERRORS, hide_suggestions=True)
+    if isinstance(found, list):
+        raise InvalidDocument(found)
+    return found.coerced
