@@ -7,21 +7,26 @@ Every output starts with an algorithm id, one byte: 1 stands for AES-256-GCM, HM
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import json
 import os
 import secrets
 import unicodedata
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import argon2
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .errors import SettingsError
 
@@ -186,6 +191,40 @@ def token_secret() -> str:
 def token_hash(secret: str) -> bytes:
     """What to store for a token's secret; it cannot be guessed, so one fast hash is enough."""
     return ALGORITHM + hashlib.sha256(b"wangge token " + secret.encode()).digest()
+
+
+def service_certificate(name: str, days: int = 3650) -> tuple[bytes, bytes, bytes]:
+    """PEM of a new authority, of one certificate by it for server and client, and of that one's key.
+
+    For services on this machine that prove to each other that they belong together; the authority's key is thrown away.
+    """
+    now = dt.datetime.now(dt.UTC)
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+
+    def certificate(subject: str, of: ec.EllipticCurvePrivateKey, path_length: int | None) -> x509.Certificate:
+        builder = (
+            x509.CertificateBuilder().subject_name(_common_name(subject)).issuer_name(_common_name(f"{name} authority"))
+        )
+        builder = builder.public_key(of.public_key()).serial_number(x509.random_serial_number())
+        builder = builder.not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=days))
+        authority = path_length is not None
+        builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)
+        if not authority:
+            usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]),
+                critical=False,
+            )
+        return builder.sign(authority_key, SHA256())
+
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    authority = certificate(f"{name} authority", authority_key, 0).public_bytes(Encoding.PEM)
+    return authority, certificate(name, key, None).public_bytes(Encoding.PEM), secret
+
+
+def _common_name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def _normal(password: str) -> bytes:

@@ -1,0 +1,70 @@
+"""The command `wangge`: each subcommand is a module of `commands/`, a failure is one sentence and a status of 1.
+
+A command module has `add(subparsers)`, which only describes arguments (it imports nothing heavy), and `run(args) -> int`.
+One that adds several commands gives each parser a default `run` of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from . import commands
+from .errors import WanggeError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the status for the shell."""
+    args = build_parser().parse_args(arguments)
+    try:
+        status: int = args.run(args)
+        return status
+    except WanggeError as error:
+        print(f"wangge: {error}", file=sys.stderr)
+        return 1
+    except BaseExceptionGroup as group:
+        ours, others = group.split(WanggeError)
+        if ours is None or others is not None:
+            raise
+        for each in _leaves(ours):
+            print(f"wangge: {each}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands."""
+    parser = argparse.ArgumentParser(
+        prog="wangge",
+        description="Wangge (网格): a low-code platform for community grid management",
+        epilog="Settings are environment variables, such as WANGGE_HOME and WANGGE_PORT; `wangge doctor` lists them.",
+    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda each: each.name):
+        module = importlib.import_module(f"{commands.__name__}.{found.name}")
+        before = set(subparsers.choices)
+        module.add(subparsers)
+        for name in set(subparsers.choices) - before:
+            _complete(subparsers.choices[name], module)
+    return parser
+
+
+def _complete(parser: argparse.ArgumentParser, module: Any) -> None:
+    if parser.get_default("run") is None and hasattr(module, "run"):
+        parser.set_defaults(run=module.run)
+
+
+def _leaves(group: BaseExceptionGroup[WanggeError]) -> list[WanggeError]:
+    found: list[WanggeError] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

@@ -1,0 +1,32 @@
+"""`wangge up`: start everything and serve until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+
+def add(subparsers: Any) -> None:
+    """Describe the arguments."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "up",
+        help="start the services and serve until SIGTERM or Ctrl-C",
+        description="Start the embedded services (or use those that the environment names), apply the plan and serve.",
+    )
+    parser.add_argument("--workers", metavar="N", help="server processes (WANGGE_WORKERS, 1)")
+    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (WANGGE_HOST, 127.0.0.1)")
+    parser.add_argument("--port", metavar="N", help="port to listen on, 0 for any free one (WANGGE_PORT, 8000)")
+    parser.add_argument("--demo", action="store_true", help="fill an empty database with a demonstration city")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve; the options are the environment's variables for this run, so that the workers see them too."""
+    from ..settings import Settings
+    from ..supervisor import Supervisor
+
+    given = {"WANGGE_WORKERS": args.workers, "WANGGE_HOST": args.host, "WANGGE_PORT": args.port}
+    environment = dict(os.environ) | {name: value for name, value in given.items() if value is not None}
+    settings = Settings.from_environment(environment)
+    environment["WANGGE_HOME"] = str(settings.home)
+    return Supervisor(settings, environment, demo=args.demo).run()

@@ -1,0 +1,188 @@
+"""`wangge up`: one process that owns the services and the workers, and takes all of them with it when it ends.
+
+Order: the port, the services, the plan, the demonstration, the workers; at the end the other way round. Every child has a
+death signal, so that nothing outlives a supervisor that was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import importlib
+import importlib.util
+import inspect
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from types import FrameType
+
+import msgspec
+
+from .crew import Crew
+from .errors import ServiceError, SettingsError
+from .runtime import Runtime, runtime_file, write_runtime
+from .services import Services
+from .settings import Settings
+
+DRAIN_SECONDS = 13.0
+_TICK = 0.2
+_MEND_SECONDS = 5.0
+
+
+class Stopped(BaseException):
+    """A signal asked us to end while something was still being started."""
+
+
+class Supervisor:
+    """Runs once, in the main thread."""
+
+    def __init__(
+        self, settings: Settings, environment: Mapping[str, str], *, demo: bool = False, app: str = "wangge.app:build"
+    ) -> None:
+        """`environment` is what the workers get; `app` is what they serve (module:function of the settings)."""
+        self._settings = settings
+        self._environment = environment
+        self._demo = demo
+        self._app = app
+        self._services = Services(settings)
+        self._stopping = False
+        self._serving = False
+        self._described = False
+        self._mend_at = 0.0
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; 0 after a clean end. Raises `WanggeError` when it cannot start."""
+        with self._signals() as wake, listen(self._settings.host, self._settings.port) as listener:
+            try:
+                runtime = self._start_services(listener)
+                self._serve(listener, wake, runtime)
+            except Stopped:
+                pass
+            finally:
+                self._serving = True  # from here on a signal interrupts nothing
+                if self._described:
+                    runtime_file(self._settings).unlink(missing_ok=True)
+                self._services.stop()
+        return 0
+
+    def _start_services(self, listener: socket.socket) -> Runtime:
+        runtime = self._services.start()
+        runtime = msgspec.structs.replace(runtime, address=address(listener))
+        write_runtime(self._settings, runtime)
+        self._described = True
+        if importlib.util.find_spec("wangge.prepare") is not None:
+            prepare = importlib.import_module("wangge.prepare").prepare
+            asyncio.run(prepare(self._settings, runtime.database))
+        if self._demo and importlib.util.find_spec("wangge.demo") is not None:
+            ensured = importlib.import_module("wangge.demo").ensure(self._settings)
+            if inspect.iscoroutine(ensured):
+                asyncio.run(ensured)
+        return runtime
+
+    def _serve(self, listener: socket.socket, wake: socket.socket, runtime: Runtime) -> None:
+        crew = Crew(listener, self._settings.workers, self._environment, app=self._app, say=say)
+        self._serving = True
+        announced = False
+        try:
+            while not self._stopping:
+                crew.watch(_TICK, wake)
+                self._mend(runtime)
+                if crew.ready and not announced:
+                    announced = True
+                    self._announce(runtime)
+            say("ending: requests that have begun are answered first")
+        finally:
+            listener.close()
+            crew.drain(DRAIN_SECONDS)
+
+    def _mend(self, runtime: Runtime) -> None:
+        """Start a service again that died; when it does not start, say so and try again."""
+        if time.monotonic() < self._mend_at:
+            return
+        try:
+            mended = self._services.mend()
+        except ServiceError as error:
+            self._mend_at = time.monotonic() + _MEND_SECONDS
+            say(f"{error}; the next try is in {_MEND_SECONDS:.0f} s")
+            return
+        for name in mended:
+            say(f"{name} had ended and was started again")
+        if "object storage" in mended and self._services.s3 is not None:
+            write_runtime(self._settings, msgspec.structs.replace(runtime, s3=self._services.s3.service))
+
+    def _announce(self, runtime: Runtime) -> None:
+        say(f"Wangge answers at {runtime.address}")
+        accounts = self._settings.home / "demo-accounts.json"
+        if accounts.exists():
+            say(f"demonstration accounts with their tokens and passwords: {accounts}")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[socket.socket]:
+        """SIGTERM, SIGINT and SIGHUP end us: at once while starting, else after the present step of the loop."""
+        reader, writer = socket.socketpair()
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        handlers = {
+            number: signal.signal(number, self._end) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        }
+        try:
+            yield reader
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before)
+            reader.close()
+            writer.close()
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+        if not self._serving:
+            raise Stopped
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; connections wait in it until a worker takes them. Raises `SettingsError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise _no_address(host, port, error) from None
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"
+
+
+def say(sentence: str) -> None:
+    """One line for the person who started us."""
+    print(f"wangge: {sentence}", file=sys.stdout, flush=True)
+
+
+def _no_address(host: str, port: int, error: OSError) -> SettingsError:
+    if error.errno == errno.EADDRINUSE:
+        return SettingsError(
+            "settings.port_taken",
+            f"port {port} of {host} is taken by another program: stop it, or choose another port with WANGGE_PORT",
+            host=host,
+            port=port,
+        )
+    if error.errno == errno.EACCES:
+        return SettingsError(
+            "settings.port_refused",
+            f"port {port} may only be used by root: choose one above 1023 with WANGGE_PORT",
+            port=port,
+        )
+    return SettingsError(
+        "settings.host", f"WANGGE_HOST: {host!r} is no address of this machine ({error.strerror})", host=host
+    )

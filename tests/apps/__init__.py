@@ -1,0 +1,1 @@
+"""Small ASGI apps for tests of the shell."""
