@@ -13,6 +13,7 @@ import structlog
 from .. import hookspecs
 from ..errors import Invalid, RequestError, SettingsError
 from ..model.types import Model
+from ..surface import Warn
 from ..values import Batch, Change, City, Patch
 from .discover import Found
 
@@ -58,26 +59,30 @@ class Hooks:
         return any(self._calls(hook, modules) for hook in ("before_write", "before_write_batch"))
 
     async def before_write(
-        self, changes: Sequence[Change], records: Any, modules: frozenset[str]
+        self, changes: Sequence[Change], records: Any, modules: frozenset[str], confirmed: frozenset[str] = frozenset()
     ) -> Mapping[UUID, Patch]:
-        """The merged patches of all hooks, by row id; raises `Rejected` or HookConflict."""
+        """The merged patches of all hooks, by row id; raises `Rejected`, HookConflict, or `Warn` unless it is confirmed."""
         patches: dict[UUID, dict[str, Any]] = {}
         owner: dict[tuple[UUID, str], str] = {}
         for module, call in self._calls("before_write", modules):
             for change in changes:
-                patch = await _guarded(module, "before_write", call(change=change))
+                patch = await _guarded(module, "before_write", call(change=change), confirmed)
                 _merge(patches, owner, module, change.id, patch)
         for module, call in self._calls("before_write_batch", modules):
-            made = await _guarded(module, "before_write_batch", call(changes=changes, records=records))
+            made = await _guarded(module, "before_write_batch", call(changes=changes, records=records), confirmed)
             for row, patch in (made or {}).items():
                 _merge(patches, owner, module, row, patch)
         return patches
 
 
-async def _guarded(module: str, hook: str, call: Any) -> Any:
+async def _guarded(module: str, hook: str, call: Any, confirmed: frozenset[str]) -> Any:
     """The result of one hook; a deliberate refusal passes, any other exception names the module and hides its text."""
     try:
         return await call
+    except Warn as warning:
+        if warning.code in confirmed:
+            return None
+        raise
     except RequestError:
         raise
     except Exception as error:

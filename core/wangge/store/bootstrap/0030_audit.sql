@@ -1,6 +1,6 @@
 -- The ledger, the claims of unique keys, issued numbers, idempotency (PERMISSIONS.md 7, MODEL.md 2).
 -- Idempotent; run as wangge_owner. wangge_app appends unlinked entries; wangge_sealer links them and can change nothing else.
-CREATE EXTENSION IF NOT EXISTS btree_gist;
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA wangge;
 
 -- One entry per write, reveal or refusal; `chain` is the district, or zero for what lies above districts.
 CREATE TABLE IF NOT EXISTS wangge.ledger_entry (

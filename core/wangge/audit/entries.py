@@ -1,0 +1,78 @@
+"""Ledger entries: the SQL that appends one inside the statement of a write, and the bytes that are linked (PERMISSIONS.md 7)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ..values import Actor
+
+CITY_CHAIN = UUID(int=0)
+"""The chain of what lies above districts."""
+ACTOR_COLUMNS = "actor_kind, actor_name, account_id, post_ids, token_id"
+ACTOR_TYPES = ("text", "text", "uuid", "uuid[]", "uuid")
+LINKED = (
+    "id at chain actor_kind actor_name account_id post_ids token_id action entity row_id revision fields digest purpose "
+    "reason document batch_id row_count"
+).split()
+"""The columns that a link covers, in its order."""
+
+
+def actor_values(actor: Actor) -> list[Any]:
+    """The values of `ACTOR_COLUMNS`."""
+    return [actor.kind, actor.name, actor.account, [post.id for post in actor.posts], actor.token]
+
+
+def actor_marks(first: int) -> str:
+    """The placeholders of `ACTOR_COLUMNS` from `$first` on."""
+    return ", ".join(f"${first + n}::{type_}" for n, type_ in enumerate(ACTOR_TYPES))
+
+
+def canonical(entry: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    """The bytes of an entry that its link covers: a JSON array of `LINKED`, times in UTC with microseconds."""
+    values = [entry[name] for name in LINKED] if isinstance(entry, Mapping) else list(entry)
+    values[1] = values[1].astimezone(dt.UTC).isoformat(timespec="microseconds")
+    digest = LINKED.index("digest")
+    values[digest] = None if values[digest] is None else bytes(values[digest]).hex()
+    return msgspec.json.encode(values)
+
+
+def head_bytes(chain: UUID, epoch: int, seq: int, link: bytes, at: dt.datetime) -> bytes:
+    """The bytes of a chain's end that are signed."""
+    moment = at.astimezone(dt.UTC).isoformat(timespec="microseconds")
+    return msgspec.json.encode([str(chain), epoch, seq, link.hex(), moment])
+
+
+async def append(
+    connection: Any,
+    actor: Actor,
+    action: str,
+    *,
+    entity: str = "wangge",
+    row: UUID | None = None,
+    district: UUID | None = None,
+    fields: Sequence[str] = (),
+    digest: bytes | None = None,
+    purpose: str | None = None,
+    reason: str | None = None,
+    document: str | None = None,
+) -> None:
+    """Append one entry in the transaction of `connection`: for what is no write of a row (a refusal, a sign-in, a publish)."""
+    await connection.execute(
+        f"INSERT INTO wangge.ledger_entry (id, chain, {ACTOR_COLUMNS}, action, entity, row_id, fields, digest, purpose, "
+        f"reason, document) VALUES (uuidv7(), $1, {actor_marks(2)}, $7, $8, $9, $10, $11, $12, $13, $14)",
+        district or CITY_CHAIN,
+        *actor_values(actor),
+        action,
+        entity,
+        row,
+        list(fields),
+        digest,
+        purpose,
+        reason or actor.reason,
+        document,
+    )

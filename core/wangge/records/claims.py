@@ -1,0 +1,72 @@
+"""Unique keys that an index cannot hold: sealed values, and keys whose holder the writer may not see (MODEL.md 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ..crypto import Keys
+from ..model.types import Field, Model, Unique
+
+HOLDERS = (
+    "SELECT key_hash, row_id FROM wangge.claim WHERE key_hash = ANY($1::bytea[]) AND NOT contested AND valid @> now() "
+)
+CANDIDATE = (
+    "INSERT INTO wangge.duplicate_candidate (id, revision, created_at, updated_at, area_id, area_ord, district_id, "
+    'entity, first, second, "constraint", state) '
+    "SELECT uuidv7(), 1, now(), now(), $1, $2, $3, $4, $5, $6, $7, 'OPEN'"
+)
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """One key of one row."""
+
+    name: str
+    unique: Unique
+    key_hash: bytes
+
+
+class Claims:
+    """Works out the claims of rows; one per model."""
+
+    def __init__(self, model: Model, keys: Keys) -> None:
+        self._model = model
+        self._keys = keys
+        self._kept: dict[str, tuple[tuple[str, Unique], ...]] = {}
+
+    def uniques(self, entity: str) -> tuple[tuple[str, Unique], ...]:
+        """(name of the constraint, key) of the keys that claims hold; the others are unique indexes."""
+        found = self._kept.get(entity)
+        if found is None:
+            found = self._kept[entity] = tuple(
+                (f"{level.name}:{','.join(unique.fields)}", unique)
+                for level in self._model.chain(entity)
+                for unique in level.unique
+                if is_claimed(unique, self._model.fields_of(entity))
+            )
+        return found
+
+    def of(self, entity: str, values: Mapping[str, Any]) -> list[Claim]:
+        """The claims of a row; a key with a missing value claims nothing."""
+        claims = []
+        for name, unique in self.uniques(entity):
+            key = [values.get(field) for field in unique.fields]
+            if None not in key:
+                made = self._keys.keyed_hash(f"unique:{name}", msgspec.json.encode(key))
+                claims.append(Claim(name, unique, made))
+        return claims
+
+    async def holders(self, reader: Any, claims: list[Claim]) -> dict[bytes, UUID]:
+        """Key -> the row that holds it."""
+        if not claims:
+            return {}
+        found = await reader.fetch(HOLDERS, [claim.key_hash for claim in claims])
+        return {bytes(row["key_hash"]): row["row_id"] for row in found}
+
+
+def is_claimed(unique: Unique, fields: Mapping[str, Field]) -> bool:
+    """Whether a key is held by claims instead of a unique index."""
+    return unique.on_hidden == "review" or any(fields[f].sealed for f in unique.fields if f in fields)

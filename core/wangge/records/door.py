@@ -1,0 +1,210 @@
+"""The one door: every write of entity data comes through `Records`, under a Scope or as named system work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from ..crypto import Keys
+from ..model.names import table
+from ..model.types import Model
+from ..modules.hooks import Hooks
+from ..policy.scope import Scope
+from .changing import carry_out, change, put_away
+from .creating import draft_all, is_plain, settle, store
+from .draft import Draft, Order, Refused, refuse
+from .handle import Handle
+from .kit import Kit
+from .outcome import Fault, Outcome
+from .storing import check_fresh, insert
+
+UNIQUE, EXCLUDED, DEADLOCK = "23505", "23P01", "40P01"
+_KEY = re.compile(r"Key \(([^)]*)\)=")
+
+
+class Records:
+    """The door of one process; `pool` connects as wangge_app.
+
+    Data that is wrong comes back in the Outcome and nothing is stored. Raised are `Denied` (no right, or no such row for the
+    caller), `Conflict` (`ifRevision`), `StaleScope` (build the Scope again and try once more) and `Unavailable`.
+    """
+
+    def __init__(self, pool: Any, model: Model, hooks: Hooks, keys: Keys) -> None:
+        self.kit = Kit(pool, model, hooks, keys)
+
+    async def create(
+        self,
+        scope: Scope,
+        entity: str,
+        inputs: Sequence[Mapping[str, Any]],
+        *,
+        confirm: frozenset[str] = frozenset(),
+        reason: str | None = None,
+        operation: str | None = None,
+        purpose: str | None = None,
+        document: str | None = None,
+        language: str = "zh",
+    ) -> Outcome:
+        """Store new rows, all or none; inputs are field id -> wire value, and may name `id` (a uuidv7), `area` or `unit`."""
+        order = Order(
+            confirm=confirm, reason=reason, operation=operation, purpose=purpose, document=document, language=language
+        )
+
+        async def attempt() -> Outcome:
+            drafts = draft_all(self.kit, scope, entity, inputs)
+            try:
+                return await self._create(scope, drafts, order)
+            except Exception as error:
+                repeated = await self._repeated(error, scope, drafts, inputs)
+                if repeated is not None:
+                    return repeated
+                raise self._told(error, drafts, order) from error
+
+        return await _answer(attempt)
+
+    async def _create(self, scope: Scope, drafts: list[Draft], order: Order) -> Outcome:
+        """One statement where that is enough, else a transaction."""
+        if not drafts:
+            return Outcome()
+        if is_plain(self.kit, scope, drafts):
+            await settle(self.kit, self.kit.pool, scope, drafts, order, None)
+            await insert(self.kit, self.kit.pool, drafts, [], scope.actor, order, scope)
+        else:
+            async with self.kit.pool.transaction() as connection:
+                await check_fresh(connection, scope)
+                handle = Handle(self.kit, connection, scope, order)
+                claims = await settle(self.kit, connection, scope, drafts, order, handle)
+                await store(self.kit, connection, scope, drafts, claims, order)
+        return Outcome(tuple(draft.id for draft in drafts))
+
+    async def update(
+        self,
+        scope: Scope,
+        entity: str,
+        id: UUID,
+        patch: Mapping[str, Any],
+        if_revision: int | None = None,
+        confirm: frozenset[str] = frozenset(),
+        *,
+        reason: str | None = None,
+        purpose: str | None = None,
+        document: str | None = None,
+        language: str = "zh",
+    ) -> Outcome:
+        """Change fields of one row; a patch that changes nothing leaves no trace."""
+        order = Order(confirm=confirm, reason=reason, purpose=purpose, document=document, language=language)
+        return await self._in_transaction(
+            scope,
+            order,
+            lambda c: change(
+                self.kit, c, scope, entity, id, patch, if_revision, order, Handle(self.kit, c, scope, order)
+            ),
+        )
+
+    async def remove(
+        self, scope: Scope, entity: str, id: UUID, reason: str | None = None, *, language: str = "zh"
+    ) -> Outcome:
+        """Remove a row so that `restore` brings it back."""
+        order = Order(reason=reason, language=language)
+        return await self._in_transaction(
+            scope, order, lambda c: put_away(self.kit, c, scope, entity, id, order, removed=True)
+        )
+
+    async def restore(
+        self, scope: Scope, entity: str, id: UUID, reason: str | None = None, *, language: str = "zh"
+    ) -> Outcome:
+        """Bring a removed row back."""
+        order = Order(reason=reason, language=language)
+        return await self._in_transaction(
+            scope, order, lambda c: put_away(self.kit, c, scope, entity, id, order, removed=False)
+        )
+
+    async def perform(
+        self,
+        scope: Scope,
+        entity: str,
+        id: UUID,
+        operation: str,
+        input: Mapping[str, Any],
+        if_revision: int | None = None,
+        confirm: frozenset[str] = frozenset(),
+        *,
+        reason: str | None = None,
+        purpose: str | None = None,
+        document: str | None = None,
+        language: str = "zh",
+    ) -> Outcome:
+        """Carry out a declared operation on one row (action `do:<operation>`)."""
+        order = Order(
+            confirm=confirm, reason=reason, operation=operation, purpose=purpose, document=document, language=language
+        )
+        return await self._in_transaction(
+            scope,
+            order,
+            lambda c: carry_out(
+                self.kit, c, scope, entity, id, operation, input, if_revision, order, Handle(self.kit, c, scope, order)
+            ),
+        )
+
+    async def _in_transaction(self, scope: Scope, order: Order, work: Callable[[Any], Awaitable[UUID]]) -> Outcome:
+        """Run a change of one row: fresh rights first, everything or nothing."""
+
+        async def attempt() -> Outcome:
+            try:
+                async with self.kit.pool.transaction() as connection:
+                    await check_fresh(connection, scope)
+                    return Outcome((await work(connection),))
+            except Exception as error:
+                raise self._told(error, [], order) from error
+
+        return await _answer(attempt)
+
+    def _told(self, error: Exception, drafts: Sequence[Draft], order: Order) -> Exception:
+        """What the caller is told when the database refuses a key; every other error is itself."""
+        if getattr(error, "sqlstate", None) != UNIQUE:
+            return error
+        fault = taken(error)
+        index = drafts[0].index if drafts else 0
+        return Refused(Outcome((), (self.kit.error(index, fault, order.language),)))
+
+    async def _repeated(
+        self, error: Exception, scope: Scope, drafts: Sequence[Draft], inputs: Sequence[Mapping[str, Any]]
+    ) -> Outcome | None:
+        """The answer to a client's own id that is there already: a repeat of the same content by the same account."""
+        named = [draft for draft, wire in zip(drafts, inputs, strict=True) if wire.get("id") is not None]
+        if getattr(error, "sqlstate", None) != UNIQUE or taken(error).path != ("id",) or not named:
+            return None
+        rows = await self.kit.rows.load(self.kit.pool, drafts[0].entity, [draft.id for draft in named])
+        top = self.kit.rows.tables(drafts[0].entity).chain[-1]
+        owner = f"SELECT created_by FROM {table(top)} WHERE id = $1"
+        for draft in drafts:
+            row = rows.get(draft.id)
+            mine = row is not None and await self.kit.pool.fetchval(owner, draft.id) == scope.actor.account
+            if row is None or not mine or any(row.get(name) != draft.values[name] for name in draft.named):
+                draft.faults.append(Fault("id.unusable", ("id",)))
+        refuse(self.kit, drafts, Order())
+        return Outcome(tuple(draft.id for draft in drafts))
+
+
+def taken(error: Exception) -> Fault:
+    """A violated unique index as a fault: the path is the first column of its key as a field id."""
+    found = _KEY.search(getattr(error, "detail", None) or "")
+    column = found[1].split(",")[0].strip(' "') if found else ""
+    head, *rest = column.split("_")
+    field = head + "".join(part.capitalize() for part in rest)
+    return Fault("unique.taken", (field,) if field else ())
+
+
+async def _answer(attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """The Outcome of a write; one that lost a race for a key or a lock is tried once more."""
+    for last in (False, True):
+        try:
+            return await attempt()
+        except Refused as refused:
+            return refused.outcome
+        except Exception as error:
+            if last or getattr(error, "sqlstate", None) not in (EXCLUDED, DEADLOCK):
+                raise
+    raise AssertionError("unreachable")

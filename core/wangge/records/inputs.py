@@ -1,0 +1,133 @@
+"""Inputs as callers send them (field id -> wire value) into Python values: what may be set, its form, defaults."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ..model.types import Field
+from ..model.values_of_kinds import BadValue, parse_value
+from .columns import is_stored
+from .outcome import Fault
+
+GIVEN = {"parent": (), "area": ("area",), "through": ("area",), "unit": ("unit",)}
+"""scope kind -> what an input may name beside the fields."""
+Settable = Callable[[str], bool]
+
+
+class Parsed(msgspec.Struct):
+    """One input: values by field id, the area or unit that it names, its own id, and what is wrong with it."""
+
+    values: dict[str, Any]
+    given: dict[str, UUID]
+    faults: list[Fault]
+    id: UUID | None = None
+
+
+def may_be_given(field: Field) -> bool:
+    """Whether an input may hold the field at all: stored, not computed, not issued, not kept for an operation."""
+    return is_stored(field) and not field.computed and field.written_by is None and field.kind != "number"
+
+
+def parse_input(fields: Mapping[str, Field], scope_kind: str, wire: Mapping[str, Any], settable: Settable) -> Parsed:
+    """Parse one input; a field that may not be set is answered like one that does not exist."""
+    parsed = Parsed({}, {}, [])
+    for name, value in wire.items():
+        field = fields.get(name)
+        try:
+            if name in GIVEN.get(scope_kind, ()) and field is None:
+                if value is not None:
+                    parsed.given[name] = parse_id(value, name)
+            elif name == "id" and field is None:
+                parsed.id = parse_own_id(value)
+            elif field is None or not may_be_given(field) or not settable(name):
+                parsed.faults.append(Fault("field.not_settable", (name,), field=name))
+            else:
+                parsed.values[name] = parse_field(field, value, settable)
+        except Fault as fault:
+            parsed.faults.append(fault)
+    return parsed
+
+
+def parse_field(field: Field, value: Any, settable: Settable | None = None) -> Any:
+    """The Python value of one field; None stays None. Raises Fault with the path inside the field."""
+    if value is None:
+        return None
+    if field.kind == "list":
+        return _parse_list(field, value, settable)
+    try:
+        return parse_value(field, value)
+    except BadValue as bad:
+        raise Fault(bad.code, (field.id, *getattr(bad, "path", ())), **bad.facts) from None
+
+
+def _parse_list(field: Field, value: Any, settable: Settable | None) -> list[dict[str, Any]]:
+    """The parts of a list, each field by field, with defaults and required fields."""
+    if not isinstance(value, list):
+        raise Fault("value.wrong_type", (field.id,), expected="list")
+    inner = {part.id: part for part in field.fields}
+    parts = []
+    for n, item in enumerate(value):
+        if not isinstance(item, Mapping):
+            raise Fault("value.wrong_type", (field.id, n), expected="object")
+        part: dict[str, Any] = {}
+        for name, wire in item.items():
+            known = inner.get(name)
+            if known is None or (settable and not settable(f"{field.id}.{name}")):
+                raise Fault("field.not_settable", (field.id, n, name), field=name)
+            try:
+                part[name] = parse_field(known, wire)
+            except Fault as fault:
+                raise Fault(fault.code, (field.id, n, *fault.path), **fault.facts) from None
+        for known in field.fields:
+            if part.get(known.id) is None and known.default is not None and known.id not in part:
+                part[known.id] = parse_field(known, known.default)
+            if known.required and part.get(known.id) is None:
+                raise Fault("field.required", (field.id, n, known.id), field=known.id)
+        parts.append(part)
+    return parts
+
+
+def parse_id(value: Any, name: str) -> UUID:
+    """An id. Raises Fault."""
+    try:
+        return value if isinstance(value, UUID) else UUID(str(value))
+    except ValueError:
+        raise Fault("value.bad_id", (name,)) from None
+
+
+def parse_own_id(value: Any) -> UUID:
+    """A client's own id: a uuidv7. Raises Fault `id.unusable`."""
+    try:
+        found = value if isinstance(value, UUID) else UUID(str(value))
+    except ValueError:
+        raise Fault("id.unusable", ("id",)) from None
+    if found.version != 7:
+        raise Fault("id.unusable", ("id",))
+    return found
+
+
+def fill_defaults(fields: Mapping[str, Field], values: dict[str, Any], now: dt.datetime) -> None:
+    """Set the defaults of fields that the input does not name."""
+    for field in fields.values():
+        if field.default is None or field.id in values or not is_stored(field):
+            continue
+        if field.default == "$now":
+            values[field.id] = now.date() if field.kind == "date" else now
+        else:
+            values[field.id] = parse_field(field, field.default)
+
+
+def coerce_patch(fields: Mapping[str, Field], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """What a hook sets, by field id; a text for a date, decimal or id is parsed as on the wire. Raises Fault."""
+    made: dict[str, Any] = {}
+    for name, value in patch.items():
+        field = fields.get(name)
+        if field is None or not is_stored(field):
+            raise Fault("module.unknown_field", (name,), field=name)
+        made[name] = parse_field(field, value) if isinstance(value, str | list) else value
+    return made

@@ -1,0 +1,105 @@
+"""What every write needs, made once per model and pool: readers, checkers, statements, sentences."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from ..crypto import Keys
+from ..model import names
+from ..model.types import Model
+from ..modules.hooks import Hooks
+from ..policy.scope import Scope
+from ..sql.ast import Statement
+from ..sql.catalog import Catalog
+from ..sql.compile import compile_guard
+from ..values import Label
+from .checks import Checks
+from .claims import Claims
+from .following import Following
+from .outcome import Fault, InputError
+from .placing import Places
+from .references import Codes, References
+from .rows import Rows
+from .sealing import hash_of
+from .statements import insert_sql
+
+KEPT_STATEMENTS = 2000
+
+
+class Kit:
+    """The tools of the one door."""
+
+    def __init__(self, pool: Any, model: Model, hooks: Hooks, keys: Keys) -> None:
+        self.pool = pool
+        self.model = model
+        self.hooks = hooks
+        self.keys = keys
+        self.catalog = Catalog(model, hash_of(keys))
+        self.rows = Rows(model, keys)
+        self.places = Places(model)
+        self.references = References(model, self.catalog)
+        self.codes = Codes()
+        self.checks = Checks(model, self.rows, self.references, self.codes)
+        self.claims = Claims(model, keys)
+        self.following = Following(model)
+        self.sentences = sentences(model)
+        self._guards: dict[tuple[str, str, str, bool], Statement] = {}
+        self._inserts: dict[tuple[str, bool, bool], str] = {}
+        self.personal = {
+            name: any(f.sensitivity in ("personal", "sensitive") for f in model.fields_of(name).values())
+            for name in model.entities
+        }
+
+    def guard(self, scope: Scope, entity: str, action: str, *, lock: bool) -> Statement:
+        """The guard of an action, compiled once per shape."""
+        key = (scope.shape.key, entity, action, lock)
+        found = self._guards.get(key)
+        if found is None:
+            if len(self._guards) >= KEPT_STATEMENTS:
+                self._guards.clear()
+            found = self._guards[key] = compile_guard(self.catalog, scope.shape, entity, action, lock=lock)
+        return found
+
+    def insert(self, entity: str, *, fresh: bool, batch: bool = False) -> str:
+        """The INSERT statement of an entity."""
+        key = (entity, fresh, batch)
+        found = self._inserts.get(key)
+        if found is None:
+            through = self.model.root_scope(entity).kind == "through"
+            area_table = names.area_table(self.model.chain(entity)[-1]) if through else None
+            tables = self.rows.tables(entity)
+            found = self._inserts[key] = insert_sql(tables, area_table=area_table, fresh=fresh, batch=batch)
+        return found
+
+    def error(self, index: int, fault: Fault, language: str) -> InputError:
+        """A fault as an answer in the caller's language."""
+        return InputError(index, fault.path, fault.code, self.sentence(fault.code, fault.facts, language), fault.facts)
+
+    def sentence(self, code: str, facts: Mapping[str, Any], language: str) -> str:
+        """The sentence of a code with its facts; the code itself when no catalogue has it."""
+        label = self.sentences.get(code)
+        return fill(label.of(language), facts) if label else code
+
+
+def fill(sentence: str, facts: Mapping[str, Any]) -> str:
+    """`{name}` replaced by a fact; unknown names stay."""
+    for name, value in facts.items():
+        sentence = sentence.replace("{" + name + "}", str(value))
+    return sentence
+
+
+def sentences(model: Model) -> dict[str, Label]:
+    """code -> sentence: of the write path, of every module, of every check."""
+    found: dict[str, Label] = {}
+    text = importlib.resources.files(__package__).joinpath("messages.yaml").read_text("utf-8")
+    for code, label in yaml.safe_load(text)["messages"].items():
+        found[code] = Label(label["zh"], label["en"])
+    for module in model.modules.values():
+        found.update(module.messages)
+    for entity in model.entities.values():
+        found.update({check.code: check.message for check in entity.checks})
+    return found

@@ -1,0 +1,48 @@
+"""What a write answers: ids, errors of bad data, warnings that ask for a confirmation."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ..errors import RequestError
+
+
+class InputError(msgspec.Struct, frozen=True):
+    """One thing wrong with one input, or, as a warning, one thing to confirm.
+
+    `index` counts the inputs, `path` holds field ids and positions (`["phones", 0, "number"]`, [] for the whole row),
+    `message` is in the caller's language.
+    """
+
+    index: int
+    path: tuple[str | int, ...]
+    code: str
+    message: str
+    facts: dict[str, Any] = {}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """`ids` in the order of the inputs, () when anything is wrong; then nothing was stored."""
+
+    ids: tuple[UUID, ...] = ()
+    errors: tuple[InputError, ...] = ()
+    warnings: tuple[InputError, ...] = ()
+
+
+class StaleScope(RequestError):
+    """The caller's rights changed since the Scope was built: build it again and try the write once more."""
+
+    status = 503
+
+
+class Fault(Exception):
+    """Something is wrong with one input: turned into an `InputError` where the language is known."""
+
+    def __init__(self, code: str, path: tuple[str | int, ...] = (), **facts: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.path = path
+        self.facts = facts
