@@ -26,7 +26,7 @@ ARGUMENTS = (
     "--no-first-run",
 )
 NPM_PACKAGE = "@sparticuz/chromium@147.0.0"
-NONE = "no Chromium can be had: install `chromium` (and `fonts-noto-cjk` for Chinese text), then `.venv/bin/python tests/browser.py`"
+NONE = "no Chromium can be had: install `chromium` and `fonts-noto-cjk`, then run `.venv/bin/python tests/browser.py`"
 _UNPACK = """
 import fs from 'node:fs'; import zlib from 'node:zlib';
 const [from, to] = process.argv.slice(1);

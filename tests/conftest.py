@@ -22,10 +22,12 @@ import pytest_asyncio
 
 from tests.template import prepare_template
 from wangge.crypto import Keys, load_keys
+from wangge.files.embedded import EmbeddedS3
+from wangge.files.s3 import S3
 from wangge.settings import Settings
 from wangge.store.database import Database
 from wangge.store.embedded import EmbeddedPostgres, attached
-from wangge.store.place import remove
+from wangge.store.place import remove, settle
 from wangge.store.pool import Pool
 
 PREFIX = "wangge-tests-"
@@ -129,6 +131,26 @@ async def owner_pool(database: Database) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture(scope="session")
+def s3(pytestconfig: pytest.Config) -> Iterator[S3]:
+    """An object storage of this test process, started when the first test asks for it."""
+    server = EmbeddedS3(pytestconfig.stash[_run] / f"s3-{os.getpid()}")
+    server.start()
+    yield server.service
+    server.stop()
+    remove(settle(server.home))
+
+
+@pytest.fixture
+def service_home(pytestconfig: pytest.Config) -> Iterator[Path]:
+    """A WANGGE_HOME of one test for services of its own, which the test stops."""
+    home = Path(tempfile.mkdtemp(prefix="home-", dir=pytestconfig.stash[_run]))
+    home.chmod(0o755)
+    yield home
+    if (home / "services").exists():
+        remove(settle(home))
+
+
+@pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A WANGGE_HOME of this process."""
     return tmp_path_factory.mktemp("home")
@@ -152,4 +174,6 @@ def _sweep() -> None:
         with contextlib.suppress(OSError, ValueError, IndexError):
             owner = int(folder.name.removeprefix(PREFIX).split("-")[0])
             if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{owner}").exists():
+                for services in folder.glob("*/services"):
+                    remove(settle(services.parent))
                 shutil.rmtree(folder, ignore_errors=True)

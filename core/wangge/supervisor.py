@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import importlib
-import importlib.util
-import inspect
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from types import FrameType
+from typing import Any
 
 import msgspec
 
@@ -28,6 +26,8 @@ from .services import Services
 from .settings import Settings
 
 DRAIN_SECONDS = 13.0
+Step = Callable[[Settings, Runtime], Coroutine[Any, Any, None]]
+"""What must be done once the services run: apply the plan, fill the demonstration."""
 _TICK = 0.2
 _MEND_SECONDS = 5.0
 
@@ -40,12 +40,17 @@ class Supervisor:
     """Runs once, in the main thread."""
 
     def __init__(
-        self, settings: Settings, environment: Mapping[str, str], *, demo: bool = False, app: str = "wangge.app:build"
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        *,
+        steps: Sequence[Step] = (),
+        app: str = "wangge.app:build",
     ) -> None:
-        """`environment` is what the workers get; `app` is what they serve (module:function of the settings)."""
+        """`environment` is what the workers get, `steps` run before them, `app` is what they serve (module:function)."""
         self._settings = settings
         self._environment = environment
-        self._demo = demo
+        self._steps = steps
         self._app = app
         self._services = Services(settings)
         self._stopping = False
@@ -73,13 +78,8 @@ class Supervisor:
         runtime = msgspec.structs.replace(runtime, address=address(listener))
         write_runtime(self._settings, runtime)
         self._described = True
-        if importlib.util.find_spec("wangge.prepare") is not None:
-            prepare = importlib.import_module("wangge.prepare").prepare
-            asyncio.run(prepare(self._settings, runtime.database))
-        if self._demo and importlib.util.find_spec("wangge.demo") is not None:
-            ensured = importlib.import_module("wangge.demo").ensure(self._settings)
-            if inspect.iscoroutine(ensured):
-                asyncio.run(ensured)
+        for step in self._steps:
+            asyncio.run(step(self._settings, runtime))
         return runtime
 
     def _serve(self, listener: socket.socket, wake: socket.socket, runtime: Runtime) -> None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..runtime import Runtime
+    from ..settings import Settings
+    from ..supervisor import Step
 
 
 def add(subparsers: Any) -> None:
@@ -29,4 +35,22 @@ def run(args: argparse.Namespace) -> int:
     environment = dict(os.environ) | {name: value for name, value in given.items() if value is not None}
     settings = Settings.from_environment(environment)
     environment["WANGGE_HOME"] = str(settings.home)
-    return Supervisor(settings, environment, demo=args.demo).run()
+    return Supervisor(settings, environment, steps=_steps(args.demo)).run()
+
+
+def _steps(demo: bool) -> list[Step]:
+    """The plan, and the demonstration when it is asked for."""
+
+    async def plan(settings: Settings, runtime: Runtime) -> None:
+        from ..prepare import prepare
+
+        await prepare(settings, runtime.database)
+
+    async def demonstrate(settings: Settings, runtime: Runtime) -> None:
+        from ..demo import ensure
+
+        await ensure(settings)
+
+    there = importlib.util.find_spec
+    steps = [plan] if there("wangge.prepare") else []
+    return [*steps, demonstrate] if demo and there("wangge.demo") else steps

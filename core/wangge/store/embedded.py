@@ -22,8 +22,6 @@ from .programs import postgres_programs, postgres_version
 
 PATIENCE = 300.0
 """Seconds that a recovery may take before the start is given up."""
-SURVIVOR_PATIENCE = 20.0
-"""Seconds to wait for the server of a killed supervisor to end by itself."""
 EXTENSIONS = ("pg_stat_statements", "btree_gist", "btree_gin", "pg_trgm")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -31,10 +29,14 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 class EmbeddedPostgres:
     """One server for one home. Not for two threads; `start` must be called from the main thread."""
 
-    def __init__(self, home: Path, *, durable: bool = True) -> None:
-        """`durable=False` trades every promise about power failures for speed: for tests only."""
+    def __init__(self, home: Path, *, durable: bool = True, survivor_seconds: float = 20.0) -> None:
+        """`durable=False` trades every promise about power failures for speed: for tests only.
+
+        `survivor_seconds` is how long to wait for the server of a killed supervisor to end by itself.
+        """
         self.home = home.absolute()
         self.durable = durable
+        self._survivor_seconds = survivor_seconds
         self._place: Place | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
@@ -138,7 +140,7 @@ class EmbeddedPostgres:
                 found=found,
                 expected=major,
             )
-        deadline = time.monotonic() + SURVIVOR_PATIENCE
+        deadline = time.monotonic() + self._survivor_seconds
         while (survivor := self._survivor()) is not None:
             if time.monotonic() > deadline:
                 raise ServiceError(

@@ -1,0 +1,92 @@
+"""Settings say what is wrong with a variable, and never show a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wangge.errors import SettingsError
+from wangge.settings import Settings, described, without_secrets
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings(home=Path.cwd() / ".wangge")
+    assert Settings.from_environment({"WANGGE_PORT": " ", "WANGGE_HOME": ""}) == Settings(home=Path.cwd() / ".wangge")
+
+
+def test_every_variable_is_read() -> None:
+    environment = {
+        "WANGGE_HOME": "/srv/wangge",
+        "WANGGE_HOST": "0.0.0.0",
+        "WANGGE_PORT": "80",
+        "WANGGE_WORKERS": "4",
+        "WANGGE_DATABASE_URL": "postgresql://app:p%40ss@db:5433/city?sslmode=require",
+        "WANGGE_DATABASE_OWNER_URL": "postgresql://owner:x@db:5433/city",
+        "WANGGE_S3_URL": "https://key:secret@s3.example:9000/bucket",
+        "WANGGE_KEY_FILE": "/etc/wangge.key",
+        "WANGGE_TRACE_HOOKS": "1",
+        "WANGGE_LOG_LEVEL": "DEBUG",
+    }
+    settings = Settings.from_environment(environment)
+    assert settings == Settings(
+        home=Path("/srv/wangge"),
+        host="0.0.0.0",
+        port=80,
+        workers=4,
+        database_url=environment["WANGGE_DATABASE_URL"],
+        database_owner_url=environment["WANGGE_DATABASE_OWNER_URL"],
+        s3_url=environment["WANGGE_S3_URL"],
+        key_file=Path("/etc/wangge.key"),
+        trace_hooks=True,
+        log_level="debug",
+    )
+    assert described(settings) == [
+        ("WANGGE_HOME", "/srv/wangge"),
+        ("WANGGE_HOST", "0.0.0.0"),
+        ("WANGGE_PORT", "80"),
+        ("WANGGE_WORKERS", "4"),
+        ("WANGGE_DATABASE_URL", "postgresql://app:***@db:5433/city"),
+        ("WANGGE_DATABASE_OWNER_URL", "postgresql://owner:***@db:5433/city"),
+        ("WANGGE_S3_URL", "https://key:***@s3.example:9000/bucket"),
+        ("WANGGE_KEY_FILE", "/etc/wangge.key"),
+        ("WANGGE_TRACE_HOOKS", "1"),
+        ("WANGGE_LOG_LEVEL", "debug"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("WANGGE_PORT", "65536", "WANGGE_PORT: '65536' is not a port from 0 (any free one) to 65535"),
+        ("WANGGE_PORT", "-1", "WANGGE_PORT: '-1' is not a port from 0 (any free one) to 65535"),
+        ("WANGGE_PORT", "８０", "WANGGE_PORT: '８０' is not a port from 0 (any free one) to 65535"),
+        ("WANGGE_WORKERS", "0", "WANGGE_WORKERS: '0' is not a number of server processes from 1 to 64"),
+        ("WANGGE_TRACE_HOOKS", "yes", "WANGGE_TRACE_HOOKS: 'yes' is not 1 or 0"),
+        ("WANGGE_LOG_LEVEL", "loud", "WANGGE_LOG_LEVEL: 'loud' is not debug, info, warning or error"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_expected(variable: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({variable: value})
+    assert (str(caught.value), caught.value.facts) == (sentence, {"variable": variable, "value": value})
+
+
+@pytest.mark.parametrize("variable", ["WANGGE_DATABASE_URL", "WANGGE_DATABASE_OWNER_URL", "WANGGE_S3_URL"])
+@pytest.mark.parametrize("value", ["mysql://u:topsecret@h/x", "u:topsecret@h", "postgresql://u:topsecret@h:port/x"])
+def test_a_wrong_url_is_refused_without_showing_it(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({variable: value})
+    assert variable in str(caught.value)
+    assert "topsecret" not in str(caught.value) + repr(caught.value.facts)
+
+
+def test_an_external_database_needs_a_key_file_and_the_error_says_how_to_make_one() -> None:
+    with pytest.raises(SettingsError, match="wangge doctor --new-key FILE") as caught:
+        Settings.from_environment({"WANGGE_DATABASE_URL": "postgresql://u:p@h/x"})
+    assert caught.value.code == "settings.key_file_missing"
+
+
+def test_secrets_hide_in_every_part_of_a_url() -> None:
+    assert without_secrets("postgresql://u@h/x?password=p") == "postgresql://u@h/x"
+    assert without_secrets("postgresql://u:p@ss@h/x") == "postgresql://u:***@h/x"
