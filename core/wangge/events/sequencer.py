@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -15,7 +14,8 @@ import structlog
 from ..audit.linker import Linker
 from ..crypto import Keys
 from ..errors import Unavailable
-from ..store.connection import LOST
+from ..store.connection import LOST, connect
+from ..store.database import Database
 from .positions import CHANNEL, CURRENT
 
 log = structlog.get_logger("wangge.sequencer")
@@ -53,20 +53,31 @@ ADVANCE = "UPDATE wangge.position SET value = $2 WHERE epoch = $1"
 
 
 class Sequencer:
-    """Runs until it is cancelled; `connect` opens a connection of its own as wangge_sealer."""
+    """One per process; the elected one works, the others wait. It has a connection of its own as wangge_sealer."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]], keys: Keys) -> None:
-        self._connect = connect
+    def __init__(self, database: Database, keys: Keys) -> None:
+        self._database = database
         self._linker = Linker(keys)
         self._maintained = float("-inf")
+        self._task: asyncio.Task[None] | None = None
         self.elected = False
         """whether this is the one at the moment."""
+
+    async def open(self) -> None:
+        """Begin in the background."""
+        self._task = asyncio.create_task(self.run(), name="wangge-sequencer")
+
+    async def close(self) -> None:
+        """Stop; a batch that is half done is rolled back and done by the next one that is elected."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def run(self) -> None:
         """Be elected, work, and begin again when the database was lost."""
         while True:
             try:
-                connection = await self._connect()
+                connection = await connect(self._database, "sealer")
             except (Unavailable, *LOST):
                 await asyncio.sleep(ELECT)
                 continue

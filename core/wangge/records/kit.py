@@ -24,7 +24,6 @@ from .outcome import Fault, InputError
 from .placing import Places
 from .references import Codes, References
 from .rows import Rows
-from .sealing import hash_of
 from .statements import insert_sql
 
 KEPT_STATEMENTS = 2000
@@ -33,12 +32,12 @@ KEPT_STATEMENTS = 2000
 class Kit:
     """The tools of the one door."""
 
-    def __init__(self, pool: Any, model: Model, hooks: Hooks, keys: Keys) -> None:
+    def __init__(self, pool: Any, catalog: Catalog, hooks: Hooks, keys: Keys) -> None:
         self.pool = pool
-        self.model = model
+        self.catalog = catalog
+        self.model = model = catalog.model
         self.hooks = hooks
         self.keys = keys
-        self.catalog = Catalog(model, hash_of(keys))
         self.rows = Rows(model, keys)
         self.places = Places(model)
         self.references = References(model, self.catalog)

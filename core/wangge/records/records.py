@@ -9,9 +9,9 @@ from uuid import UUID
 
 from ..crypto import Keys
 from ..model.names import table
-from ..model.types import Model
 from ..modules.hooks import Hooks
 from ..policy.scope import Scope
+from ..sql.catalog import Catalog
 from .changing import carry_out, change, put_away
 from .creating import draft_all, is_plain, settle, store
 from .draft import Draft, Order, Refused, refuse
@@ -25,14 +25,14 @@ _KEY = re.compile(r"Key \(([^)]*)\)=")
 
 
 class Records:
-    """The door of one process; `pool` connects as wangge_app.
+    """The door of one process; `pool` connects as wangge_app, `catalog` hashes operands with `sealing.hash_of`.
 
     Data that is wrong comes back in the Outcome and nothing is stored. Raised are `Denied` (no right, or no such row for the
     caller), `Conflict` (`ifRevision`), `StaleScope` (build the Scope again and try once more) and `Unavailable`.
     """
 
-    def __init__(self, pool: Any, model: Model, hooks: Hooks, keys: Keys) -> None:
-        self.kit = Kit(pool, model, hooks, keys)
+    def __init__(self, pool: Any, catalog: Catalog, hooks: Hooks, keys: Keys) -> None:
+        self.kit = Kit(pool, catalog, hooks, keys)
 
     async def create(
         self,
