@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.resources
+import importlib.util
 from pathlib import Path
 
 import msgspec
@@ -46,8 +47,9 @@ def discover(extra: tuple[Path, ...] = ()) -> tuple[Found, ...]:
 
 def data_folder(module: str, package: str) -> Path:
     """`<package>/schemas` first (third parties), then the first-party `schemas/<module>`."""
-    own = Path(str(importlib.resources.files(package) / "schemas"))
-    for folder in (own, first_party_folder() / module):
+    spec = importlib.util.find_spec(package)
+    own = [Path(place) / "schemas" for place in (spec.submodule_search_locations or ())] if spec is not None else []
+    for folder in (*own, first_party_folder() / module):
         if (folder / "module.yaml").is_file():
             return folder
     raise SettingsError(

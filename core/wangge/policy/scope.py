@@ -17,11 +17,6 @@ import msgspec
 from ..model.filter import Filter
 from ..values import Actor
 
-ACTIONS = frozenset(
-    "list get list_removed aggregate create update remove restore erase export subscribe match reveal".split()
-)
-"""and `do:<operation>`."""
-
 
 class Level(enum.IntEnum):
     """How a cell is shown."""
