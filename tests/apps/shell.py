@@ -14,7 +14,7 @@ from wangge.store.pool import Pool
 
 
 def build(settings: Settings) -> Any:
-    """`/` the process, `/database` a number from the database, `/slow` an answer after half a second, `/hang` never."""
+    """`/` the process, `/database` the number of starts, `/slow` an answer after half a second, `/hang` never."""
     pool = Pool(load_runtime(settings).database)
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -34,7 +34,7 @@ def build(settings: Settings) -> Any:
             await asyncio.sleep(0.5)
         elif scope["path"] == "/database":
             try:
-                body["backend"] = await pool.fetchval("SELECT pg_backend_pid()")
+                body["starts"] = await pool.fetchval("SELECT count(*) FROM shell.start")
             except Exception as error:
                 status, body["error"] = 503, getattr(error, "code", repr(error))
         await send(
