@@ -65,6 +65,7 @@ class Context:
         actor: Mapping[str, Any] | None = None,
         area: UUID | None = None,
         parents: Callable[[str], Mapping[str, str]] | None = None,
+        fields_of: Callable[[str], Mapping[str, Field]] | None = None,
     ) -> None:
         self.model = model
         self.now = now
@@ -74,6 +75,7 @@ class Context:
         self.area = area
         self.parents = parents
         """code table -> {code: its parent}, for `under`."""
+        self.fields_of = fields_of or model.fields_of
         self.rows: dict[Key, Target | None] = {}
         self.children: dict[tuple[str, str, UUID], list[Target]] = {}
         self.missing: set[Key] = set()
@@ -93,7 +95,7 @@ class Context:
 
 def evaluate(found: Filter, row: Row, context: Context, entity: str) -> bool:
     """Whether `row` of `entity` (field id -> Python value, implicit fields included) meets a filter."""
-    return _holds(found, row, context, entity, context.model.fields_of(entity))
+    return _holds(found, row, context, entity, context.fields_of(entity))
 
 
 def _holds(found: Filter, row: Row, context: Context, entity: str, fields: Mapping[str, Field]) -> bool:

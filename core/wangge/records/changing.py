@@ -109,7 +109,7 @@ async def finish(
     await check_targets(kit, connection, scope, draft, draft.changed())
     await check_required(kit, connection, scope, draft)
     refuse(kit, [draft], order)
-    if kit.hooks.writes_of(scope.shape.modules):
+    if kit.hooks.writes_of(kit.concerned(draft.entity, scope.shape.modules)):
         await call_hooks(kit, scope, [draft], records, order)
         refuse(kit, [draft], order)
     await check_rules(kit, connection, scope, draft)

@@ -43,7 +43,15 @@ class Checks:
     ) -> Context:
         """What the conditions of one row may name."""
         actor = {name: actor_value(scope, name) for name in ("account", "person", "units", "areas")} if scope else {}
-        return Context(self._model, now, new=new, old=old, actor=actor, parents=self._codes.parents)
+        return Context(
+            self._model,
+            now,
+            new=new,
+            old=old,
+            actor=actor,
+            parents=self._codes.parents,
+            fields_of=lambda entity: self._rows.tables(entity).fields,
+        )
 
     async def holds(self, reader: Any, scope: Scope | None, context: Context, found: Filter, entity: str) -> bool:
         """Whether the new row meets a condition; loads what it asks for."""

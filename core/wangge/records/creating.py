@@ -123,7 +123,9 @@ async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: A
         for draft in drafts
     ]
     try:
-        patches = await kit.hooks.before_write(changes, records, scope.shape.modules, order.confirm)
+        patches = await kit.hooks.before_write(
+            changes, records, kit.concerned(drafts[0].entity, scope.shape.modules), order.confirm
+        )
     except REFUSALS as error:
         found = hook_fault(error)
         (drafts[0].warnings if isinstance(error, Warn) else drafts[0].faults).append(found)
@@ -176,7 +178,7 @@ async def settle(
     refuse(kit, drafts, order)
     for draft in drafts:
         await number(kit, draft, reader)
-    if kit.hooks.writes_of(scope.shape.modules):
+    if kit.hooks.writes_of(kit.concerned(drafts[0].entity, scope.shape.modules)):
         await call_hooks(kit, scope, drafts, records, order)
         refuse(kit, drafts, order)
     for draft in drafts:
@@ -233,7 +235,7 @@ def is_plain(kit: Kit, scope: Scope, drafts: Sequence[Draft]) -> bool:
     entity = drafts[0].entity
     return (
         len(drafts) == 1
-        and not kit.hooks.writes_of(scope.shape.modules)
+        and not kit.hooks.writes_of(kit.concerned(drafts[0].entity, scope.shape.modules))
         and not kit.following.links(entity)
         and not is_conditional(kit, scope, entity)
         and not kit.claims.uniques(entity)

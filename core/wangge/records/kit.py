@@ -63,6 +63,12 @@ class Kit:
             found = self._guards[key] = compile_guard(self.catalog, scope.shape, entity, action, lock=lock)
         return found
 
+    def concerned(self, entity: str, modules: frozenset[str]) -> frozenset[str]:
+        """Those of `modules` that have to do with an entity: its own, those of what it is a kind of, those that name it."""
+        owners = {level.module for level in self.model.chain(entity)}
+        named = {m.id for m in self.model.modules.values() if entity in m.reads or entity in m.writes}
+        return modules & frozenset(owners | named)
+
     def insert(self, entity: str, *, fresh: bool, batch: bool = False) -> str:
         """The INSERT statement of an entity."""
         key = (entity, fresh, batch)

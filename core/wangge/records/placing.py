@@ -37,9 +37,16 @@ class Places:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._derives: dict[str, tuple[str, ...]] = {}
 
     def derives(self, entity: str) -> tuple[str, ...]:
         """The ids of the fields that a row's place follows: the parent, or the references that give an area when none is given."""
+        found = self._derives.get(entity)
+        if found is None:
+            found = self._derives[entity] = self._derive(entity)
+        return found
+
+    def _derive(self, entity: str) -> tuple[str, ...]:
         scope = self._model.root_scope(entity)
         if scope.kind == "parent":
             return scope.fields[:1]

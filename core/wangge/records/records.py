@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,13 @@ from ..model.names import table
 from ..modules.hooks import Hooks
 from ..policy.scope import Scope
 from ..sql.catalog import Catalog
+from ..values import Actor
 from .changing import carry_out, change, put_away
 from .creating import draft_all, is_plain, settle, store
 from .draft import Draft, Order, Refused, refuse
 from .handle import Handle
 from .kit import Kit
+from .load import load
 from .outcome import Fault, Outcome
 from .storing import check_fresh, insert
 
@@ -147,6 +149,17 @@ class Records:
                 self.kit, c, scope, entity, id, operation, input, if_revision, order, Handle(self.kit, c, scope, order)
             ),
         )
+
+    async def load(
+        self,
+        entity: str,
+        batches: Iterable[Sequence[Mapping[str, Any]]],
+        actor: Actor,
+        reason: str,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Load rows in bulk as named system work; how many. `progress` is told the rows so far. Raises BatchRejected."""
+        return await load(self.kit, entity, batches, actor, reason, progress)
 
     async def _in_transaction(self, scope: Scope, order: Order, work: Callable[[Any], Awaitable[UUID]]) -> Outcome:
         """Run a change of one row: fresh rights first, everything or nothing."""

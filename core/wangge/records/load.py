@@ -1,0 +1,373 @@
+"""Bulk loads: rows of one entity in batches, checked set by set, stored by one statement per batch (MODEL.md 3).
+
+While one batch is stored, the next is parsed in a thread. A batch has one event and one ledger entry with the digest of its
+ids; its rows carry `batch_id`. Rows hand over as one JSON text, which is as fast as COPY into a temporary table (FACTS.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ..audit.entries import actor_values
+from ..errors import Invalid
+from ..model import names
+from ..model.evaluate import evaluate
+from ..model.types import Field
+from ..surface import Flag
+from ..values import Actor, Change, uuid7
+from .columns import is_stored
+from .draft import Draft, hook_fault, take_patch
+from .following import sort_field
+from .inputs import fill_defaults, parse_field, parse_id
+from .kit import Kit
+from .numbers import ISSUE, split
+from .outcome import Fault
+from .placing import Place
+from .references import coded, is_valid, pointed
+from .storing import enter_candidate, hexed, own_record, raise_flags, side_records
+
+BATCH = 10_000
+SHOWN = 20
+"""faulty rows that a refusal names."""
+AREAS = "SELECT id, ord, district_id, code FROM wangge.area WHERE removed_at IS NULL"
+UNITS = "SELECT id, ord FROM wangge.unit WHERE removed_at IS NULL"
+Progress = Callable[[int], None]
+Row = Mapping[str, Any]
+
+
+class BatchRejected(Invalid):
+    """Rows of a batch are wrong; the batch is not stored, those before it are. `facts["errors"]` names the first rows."""
+
+
+async def load(
+    kit: Kit,
+    entity: str,
+    batches: Iterable[Sequence[Row]],
+    actor: Actor,
+    reason: str,
+    progress: Progress | None = None,
+) -> int:
+    """Load all rows; how many. Raises BatchRejected."""
+    run = Load(kit, entity, actor, reason)
+    await run.open()
+    chunks = _chunks(batches)
+    storing: Awaitable[None] | None = None
+    done = 0
+    while True:
+        drafts = await asyncio.to_thread(run.take, chunks)
+        args: list[Any] = []
+        if drafts:
+            await run.check(drafts, storing)
+            args = await asyncio.to_thread(run.encode, drafts)
+        if storing is not None:
+            await storing
+        if not drafts:
+            return done
+        storing = asyncio.create_task(run.store(drafts, args))
+        done += len(drafts)
+        if progress:
+            progress(done)
+
+
+def _chunks(batches: Iterable[Sequence[Row]]) -> Iterator[list[Row]]:
+    """The rows of all batches in lists of at most BATCH."""
+    rows = itertools.chain.from_iterable(batches)
+    while chunk := list(itertools.islice(rows, BATCH)):
+        yield chunk
+
+
+class Load:
+    """One load of one entity."""
+
+    def __init__(self, kit: Kit, entity: str, actor: Actor, reason: str) -> None:
+        self._kit = kit
+        self._entity = entity
+        self._actor = actor
+        self._reason = reason
+        self._tables = kit.rows.tables(entity)
+        self._scope = kit.model.root_scope(entity).kind
+        self._required = [
+            f
+            for f in self._tables.fields.values()
+            if f.required and is_stored(f) and not f.computed and f.kind != "number"
+        ]
+        self._areas: dict[UUID, Place] = {}
+        self._codes_of_areas: dict[UUID, str] = {}
+        self._units: dict[UUID, Place] = {}
+        self._start = 0
+
+    async def open(self) -> None:
+        """Read the area tree and the units once."""
+        for row in await self._kit.pool.fetch(AREAS):
+            self._areas[row["id"]] = Place(row["id"], row["ord"], row["district_id"])
+            self._codes_of_areas[row["id"]] = row["code"]
+        if self._scope == "unit":
+            for row in await self._kit.pool.fetch(UNITS):
+                self._units[row["id"]] = Place(unit_id=row["id"], unit_ord=row["ord"])
+
+    def take(self, chunks: Iterator[list[Row]]) -> list[Draft]:
+        """Parse the next chunk; [] at the end."""
+        chunk = next(chunks, None) or []
+        now = dt.datetime.now(dt.UTC)
+        drafts = [self._parse(self._start + n, row, now) for n, row in enumerate(chunk)]
+        self._start += len(drafts)
+        return drafts
+
+    def _parse(self, index: int, row: Row, now: dt.datetime) -> Draft:
+        """One row: its values, defaults, what is missing."""
+        fields = self._tables.fields
+        draft = Draft(
+            index=index, entity=self._entity, id=_NONE, now=now, values={}, given={}, faults=[], warnings=[], flags=[]
+        )
+        for name, wire in row.items():
+            field = fields.get(name)
+            try:
+                if field is not None and is_stored(field):
+                    draft.values[name] = parse_field(field, wire)
+                elif name == "id":
+                    draft.id = parse_id(wire, name)
+                elif name in ("area", "unit"):
+                    draft.given[name] = parse_id(wire, name)
+                else:
+                    draft.faults.append(Fault("field.not_settable", (name,), field=name))
+            except Fault as fault:
+                draft.faults.append(fault)
+        if draft.id is _NONE:
+            draft.id = uuid7()
+        fill_defaults(fields, draft.values, now)
+        for field in self._required:
+            if draft.values.get(field.id) is None:
+                draft.faults.append(Fault("field.required", (field.id,), field=field.id))
+        return draft
+
+    async def check(self, drafts: list[Draft], storing: Awaitable[None] | None) -> None:
+        """Places, references, codes, hooks and checks of a batch, set by set. Raises BatchRejected."""
+        self._refuse(drafts)
+        unknown = await self._references(drafts)
+        if unknown and storing is not None:
+            await storing
+            unknown = await self._references(drafts)
+        for draft, fault in unknown:
+            draft.faults.append(fault)
+        await self._place(drafts)
+        await self._codes(drafts)
+        self._refuse(drafts)
+        await self._number(drafts)
+        await self._hooks(drafts)
+        await self._rules(drafts)
+        self._refuse(drafts)
+
+    def _refuse(self, drafts: list[Draft]) -> None:
+        """Raise BatchRejected for faulty rows."""
+        wrong = [(draft, fault) for draft in drafts for fault in draft.faults]
+        if not wrong:
+            return
+        errors = [{"index": d.index, "path": list(f.path), "code": f.code, "facts": f.facts} for d, f in wrong[:SHOWN]]
+        first = f"row {wrong[0][0].index}: {wrong[0][1].code} at {'.'.join(map(str, wrong[0][1].path))}"
+        raise BatchRejected(
+            "batch.rejected",
+            f"{len(wrong)} values of {self._entity} are wrong, the first in {first}",
+            entity=self._entity,
+            count=len(wrong),
+            first=first,
+            errors=errors,
+        )
+
+    async def _references(self, drafts: list[Draft]) -> list[tuple[Draft, Fault]]:
+        """References to rows that are not there; those that hooks and operations set are not looked at."""
+        fields = {n: f for n, f in self._tables.fields.items() if not f.computed}
+        wanted: dict[str, set[UUID]] = {}
+        found: list[tuple[Draft, tuple[str | int, ...], Field, UUID]] = []
+        for draft in drafts:
+            for path, field, row in pointed(fields, draft.values):
+                found.append((draft, path, field, row))
+                for target in self._kit.references.targets(field):
+                    wanted.setdefault(target, set()).add(row)
+        known = {t: await self._kit.references.visible(self._kit.pool, None, t, ids) for t, ids in wanted.items()}
+        if self._entity in known:
+            known[self._entity] |= {draft.id for draft in drafts}
+        return [
+            (draft, Fault("ref.unknown", path, field=field.id))
+            for draft, path, field, row in found
+            if not any(row in known[target] for target in self._kit.references.targets(field))
+        ]
+
+    async def _place(self, drafts: list[Draft]) -> None:
+        """The areas or units of the rows: given, or those of what they are derived from."""
+        if self._scope == "unit":
+            for draft in drafts:
+                self._settle(draft, self._units.get(draft.given.get("unit", _NONE)), "unit")
+        if self._scope not in ("area", "parent", "through"):
+            return
+        open_ = [draft for draft in drafts if self._scope == "parent" or "area" not in draft.given]
+        for draft in drafts:
+            if self._scope != "parent" and "area" in draft.given:
+                self._settle(draft, self._areas.get(draft.given["area"]), "area")
+        for field_id in self._kit.places.derives(self._entity):
+            open_ = await self._derive(open_, field_id)
+        if self._scope != "parent":
+            for draft in open_:
+                draft.faults.append(Fault("area.required", ("area",)))
+
+    async def _derive(self, drafts: list[Draft], field_id: str) -> list[Draft]:
+        """Place the rows that have this reference; the others."""
+        target = self._tables.fields[field_id].to[0]
+        wanted = {value for draft in drafts if (value := draft.values.get(field_id)) is not None}
+        if not wanted:
+            return drafts
+        places = self._areas
+        if target != "wangge.area":
+            table = names.table(self._kit.model.entities[target])
+            sql = f"SELECT id, area_id, area_ord, district_id FROM {table} WHERE id = ANY($1::uuid[])"
+            rows = await self._kit.pool.fetch(sql, list(wanted))
+            places = {r["id"]: Place(r["area_id"], r["area_ord"], r["district_id"]) for r in rows}
+        rest = []
+        for draft in drafts:
+            place = places.get(draft.values.get(field_id) or _NONE)
+            if place is None or place.area_id is None:
+                rest.append(draft)
+            else:
+                draft.place = place
+        return rest
+
+    @staticmethod
+    def _settle(draft: Draft, place: Place | None, name: str) -> None:
+        if place is None:
+            draft.faults.append(Fault(f"{name}.unknown" if name in draft.given else f"{name}.required", (name,)))
+        else:
+            draft.place = place
+
+    async def _codes(self, drafts: list[Draft]) -> None:
+        """Codes that are not valid today."""
+        fields = {n: f for n, f in self._tables.fields.items() if f.kind in ("code", "codes", "list")}
+        if not fields:
+            return
+        answers: dict[tuple[str, str, UUID | None], bool] = {}
+        for draft in drafts:
+            values = {name: draft.values.get(name) for name in fields}
+            for path, field, code in coded(fields, values):
+                key = (field.table, code, draft.place.district_id)
+                if key not in answers:
+                    table = await self._kit.codes.table(self._kit.pool, field.table, draft.now.timestamp())
+                    answers[key] = is_valid(table.get(code), draft.place.district_id, draft.now)
+                if not answers[key]:
+                    draft.faults.append(Fault("code.unknown", path, field=field.id, value=code))
+
+    async def _number(self, drafts: list[Draft]) -> None:
+        """Issue numbers, one range for all rows with one prefix."""
+        for field in self._tables.fields.values():
+            if field.kind != "number":
+                continue
+            groups: dict[tuple[str, int, str], list[Draft]] = {}
+            for draft in drafts:
+                if draft.values.get(field.id) is None:
+                    area = draft.place.district_id or draft.place.area_id
+                    code = self._codes_of_areas.get(area, "") if area else ""
+                    groups.setdefault(split(field.pattern or "{seq:1}", draft.now, code), []).append(draft)
+            for (prefix, digits, suffix), group in groups.items():
+                owner = field.owner or self._entity
+                first = await self._kit.pool.fetchval(ISSUE, owner, field.id, prefix + suffix, len(group))
+                for n, draft in enumerate(group):
+                    draft.values[field.id] = f"{prefix}{first + n:0{digits}d}{suffix}"
+
+    async def _hooks(self, drafts: list[Draft]) -> None:
+        """Ask the modules that have to do with the entity, all rows at once."""
+        modules = self._kit.concerned(self._entity, frozenset(self._kit.hooks.order))
+        if not self._kit.hooks.writes_of(modules):
+            return
+        changes = [
+            Change(entity=self._entity, kind="create", id=d.id, actor=self._actor, before=None, after=d.row())
+            for d in drafts
+        ]
+        try:
+            patches = await self._kit.hooks.before_write(changes, None, modules)
+        except Invalid as error:
+            drafts[0].faults.append(hook_fault(error))
+            return
+        for draft in drafts:
+            patch = patches.get(draft.id)
+            if patch:
+                try:
+                    take_patch(self._kit, draft, patch)
+                except Fault as fault:
+                    draft.faults.append(fault)
+
+    async def _rules(self, drafts: list[Draft]) -> None:
+        """Conditions of required fields, and checks; a check that asks to confirm refuses in bulk."""
+        checks = [check for level in self._tables.chain for check in level.checks]
+        conditional = [f for f in self._tables.fields.values() if f.required_when is not None]
+        if not checks and not conditional:
+            return
+        for draft in drafts:
+            context = self._kit.checks.context(None, draft.row(), None, draft.now)
+            assert context.new is not None
+            for check in checks:
+                met = evaluate(check.when, context.new, context, self._entity)
+                if context.missing or context.missing_children:
+                    met = await self._kit.checks.holds(self._kit.pool, None, context, check.when, self._entity)
+                if met and check.grade == "refuse":
+                    draft.faults.append(Fault(check.code))
+                elif met:
+                    draft.flags.append(Flag(check.code))
+            if conditional:
+                draft.faults += await self._kit.checks.required(self._kit.pool, None, context, self._entity)
+
+    def encode(self, drafts: list[Draft]) -> list[Any]:
+        """The JSON texts of rows and parts, and the claims."""
+        kit, sort = self._kit, sort_field(self._kit.model, self._tables.chain[-1])
+        records = []
+        for draft in drafts:
+            record = own_record(kit, draft)
+            if sort is not None:
+                record["_sort"] = draft.values.get(sort.id)
+            records.append(record)
+        sides = []
+        for sheet in self._tables.sheets:
+            made = [
+                r for d in drafts for r in side_records(kit, self._entity, d.id, sheet, d.values.get(sheet.field.id))
+            ]
+            sides.append(msgspec.json.encode(made))
+        claims = [(d, c) for d in drafts for c in kit.claims.of(self._entity, d.values)]
+        return [msgspec.json.encode(records), sides, claims]
+
+    async def store(self, drafts: list[Draft], encoded: list[Any]) -> None:
+        """Store a batch in one transaction."""
+        kit, (records, sides, claims) = self._kit, encoded
+        digest = kit.keys.digest(b"".join(sorted(draft.id.bytes for draft in drafts)))
+        async with kit.pool.transaction() as connection:
+            holders = await kit.claims.holders(connection, [claim for _, claim in claims])
+            made, candidates = [], []
+            for draft, claim in claims:
+                holder = holders.setdefault(claim.key_hash, draft.id)
+                contested = holder != draft.id
+                if contested:
+                    candidates.append((draft, holder, claim.name))
+                made.append(
+                    {
+                        "constraint_name": claim.name,
+                        "key_hash": hexed(claim.key_hash),
+                        "row_id": draft.id,
+                        "contested": contested,
+                    }
+                )
+            args = [records, *actor_values(self._actor), None, self._reason, None, uuid7()]
+            args += [msgspec.json.encode(made), digest, *sides]
+            await connection.fetchrow(kit.insert(self._entity, fresh=False, batch=True), *args)
+            for draft, holder, name in candidates:
+                await enter_candidate(connection, draft, holder, name)
+            for draft in drafts:
+                if draft.flags:
+                    await raise_flags(kit, connection, draft)
+            for link in kit.following.links(self._entity):
+                rows = [draft.values.get(link.ref.id) for draft in drafts]
+                await kit.following.relink(connection, link.upper.name, [row for row in rows if row is not None])
+
+
+_NONE = UUID(int=0)
