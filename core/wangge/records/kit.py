@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from ..crypto import Keys
-from ..model import names
+from ..model import kind_messages, names
 from ..model.types import Model
 from ..modules.hooks import Hooks
 from ..policy.scope import Scope
@@ -98,8 +98,8 @@ def fill(sentence: str, facts: Mapping[str, Any]) -> str:
 
 
 def sentences(model: Model) -> dict[str, Label]:
-    """code -> sentence: of the write path, of every module, of every check."""
-    found: dict[str, Label] = {}
+    """code -> sentence: of the kinds, of the write path, of every module, of every check."""
+    found: dict[str, Label] = dict(kind_messages.MESSAGES)
     text = importlib.resources.files(__package__).joinpath("messages.yaml").read_text("utf-8")
     for code, label in yaml.safe_load(text)["messages"].items():
         found[code] = Label(label["zh"], label["en"])
