@@ -60,6 +60,9 @@ def connection(build: Build, found: Connection, link: Link | None = None) -> str
             pairs.append((part.key, cells.literal(part.value)))
         elif isinstance(part, TotalCount):
             pairs.append((part.key, _count(build, found, part, kinds, link)))
+        elif isinstance(part, PageInfo):
+            facts = [(key, _info(build, what, found)) for key, what in part.items]
+            pairs.append((part.key, cells.json_object(facts)))
         else:
             pairs.append((part.key, f"a.c{page.index(part)}"))
     tail = f"FROM ({_page(build, found, page, kinds, link)}) a" if page else ""
@@ -80,7 +83,11 @@ def _page(
     rows = _rows(build, found, kinds, link, asked, cursors, f"{first} + 1" if probe else first)
     numbered = f"SELECT r.*, row_number() OVER () AS rn FROM ({rows}) r" if probe or cursors else rows
     kept = f" FILTER (WHERE p.rn <= {first})" if probe else ""
-    columns = [f"{_part(build, p, asked, found, first, kept)} AS c{at}" for at, p in enumerate(parts)]
+    columns = [f"{_part(p, asked, kept)} AS c{at}" for at, p in enumerate(parts) if not isinstance(p, PageInfo)]
+    if wants:
+        columns.append("count(*) AS rows")
+    if wants & {"startCursor", "endCursor"}:
+        columns.append("array_agg(p.kc ORDER BY p.rn) AS cursors")
     return f"SELECT {', '.join(columns)} FROM ({numbered}) p"
 
 
@@ -95,42 +102,34 @@ def _selections(parts: list[Nodes | Edges | PageInfo]) -> list[tuple[Selection, 
     return asked
 
 
-def _part(
-    build: Build,
-    part: Nodes | Edges | PageInfo,
-    asked: list[tuple[Selection, ...]],
-    found: Connection,
-    first: str,
-    kept: str,
-) -> str:
+def _part(part: Nodes | Edges, asked: list[tuple[Selection, ...]], kept: str) -> str:
     """The aggregate of one part over the page `p`."""
     if isinstance(part, Nodes):
         return f"coalesce(json_agg(p.n{asked.index(part.selections)}){kept}, '[]'::json)"
-    if isinstance(part, Edges):
-        pairs = []
-        for item in part.items:
-            if isinstance(item, EdgeCursor):
-                pairs.append((item.key, "p.kc"))
-            elif isinstance(item, EdgeNode):
-                pairs.append((item.key, f"p.n{asked.index(item.selections)}"))
-            else:
-                pairs.append((item.key, cells.literal(item.value)))
-        return f"coalesce(json_agg({cells.json_object(pairs)}){kept}, '[]'::json)"
-    return cells.json_object([(key, _info(build, what, found, first)) for key, what in part.items])
+    pairs = []
+    for item in part.items:
+        if isinstance(item, EdgeCursor):
+            pairs.append((item.key, "p.kc"))
+        elif isinstance(item, EdgeNode):
+            pairs.append((item.key, f"p.n{asked.index(item.selections)}"))
+        else:
+            pairs.append((item.key, cells.literal(item.value)))
+    return f"coalesce(json_agg({cells.json_object(pairs)}){kept}, '[]'::json)"
 
 
-def _info(build: Build, what: str, found: Connection, first: str) -> str:
-    """One fact of the page info."""
+def _info(build: Build, what: str, found: Connection) -> str:
+    """One fact of the page info over the aggregated page `a`."""
+    first = build.binder.operand(found.first or Given(DEFAULT_FIRST), "bigint")
     if what == "hasNextPage":
-        return f"count(*) > {first}"
+        return f"a.rows > {first}"
     if what == "hasPreviousPage":
         if found.offset is not None:
             return f"coalesce({build.binder.operand(found.offset, 'bigint')} > 0, FALSE)"
         return "TRUE" if found.after is not None else "FALSE"
     if what == "startCursor":
-        return "(array_agg(p.kc ORDER BY p.rn))[1]"
+        return "a.cursors[1]"
     if what == "endCursor":
-        return f"(array_agg(p.kc ORDER BY p.rn))[least(count(*), {first})]"
+        return f"a.cursors[least(a.rows, {first})]"
     return "'PageInfo'"
 
 
