@@ -10,6 +10,7 @@ import msgspec
 
 from ..crypto import Keys
 from ..model.types import Field, Model, Unique
+from .columns import json_text
 
 HOLDERS = (
     "SELECT key_hash, row_id FROM wangge.claim WHERE key_hash = ANY($1::bytea[]) AND NOT contested AND valid @> now() "
@@ -55,7 +56,7 @@ class Claims:
         for name, unique in self.uniques(entity):
             key = [values.get(field) for field in unique.fields]
             if None not in key:
-                made = self._keys.keyed_hash(f"unique:{name}", msgspec.json.encode(key))
+                made = self._keys.keyed_hash(f"unique:{name}", json_text(key))
                 claims.append(Claim(name, unique, made))
         return claims
 

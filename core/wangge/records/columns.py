@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from ..model import names
 from ..model.types import Field
 from ..model.values_of_kinds import PartialDate
@@ -148,6 +150,23 @@ def _point(stem: str, stored: Mapping[str, Any]) -> dict[str, Any] | None:
     if stored.get(f"{stem}_accuracy") is not None:
         point["accuracy"] = float(stored[f"{stem}_accuracy"])
     return point
+
+
+def json_text(value: Any) -> bytes:
+    """Values by field id as wire JSON: decimals as text, partial dates as far as they are known."""
+    return WIRE.encode(value)
+
+
+def _partial(value: Any) -> str:
+    """A partial date on the wire; msgspec asks for what it does not know."""
+    if isinstance(value, PartialDate):
+        return value.isoformat()[: {"year": 4, "month": 7}.get(value.precision, 10)]
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+WIRE = msgspec.json.Encoder(enc_hook=_partial)
+STORED = msgspec.json.Encoder(decimal_format="number")
+"""What came out of the database's JSON, back into JSON."""
 
 
 def plain_numbers(value: Any) -> Any:

@@ -70,8 +70,10 @@ class Draft(msgspec.Struct, kw_only=True):
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values of a field are equal; an empty list is an absent one."""
-    return bool(one == other) or (one in (None, []) and other in (None, []))
+    """Whether two values of a field are equal; an empty list is an absent one, a date known better is another."""
+    if one == other:
+        return getattr(one, "precision", None) == getattr(other, "precision", None)
+    return one in (None, []) and other in (None, [])
 
 
 class Refused(Exception):

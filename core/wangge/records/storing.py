@@ -16,7 +16,7 @@ from ..model.types import Field
 from ..policy.scope import Scope
 from ..values import Actor, uuid7
 from .claims import CANDIDATE, Claim
-from .columns import SIDE_KINDS, columns_of, encode
+from .columns import SIDE_KINDS, STORED, columns_of, encode, json_text
 from .draft import Draft, Order
 from .following import sort_field
 from .kit import Kit
@@ -72,7 +72,7 @@ def _part(field: Field, sealer: Any, row: UUID, n: int, part: Mapping[str, Any])
 
 def digest_of(kit: Kit, key: bytes, values: Mapping[str, Any]) -> bytes:
     """The digest of written values under the row's key: without the key it says nothing of them."""
-    return kit.keys.digest(key + msgspec.json.encode({name: values[name] for name in sorted(values)}))
+    return kit.keys.digest(key + json_text({name: values[name] for name in sorted(values)}))
 
 
 def new_key(kit: Kit) -> tuple[bytes, bytes]:
@@ -234,7 +234,7 @@ async def _trail(
     key = await row_key(kit, connection, draft.id)
     sealed = None
     if kit.personal[draft.entity]:
-        sealed = Keys(key, key).seal("revision", msgspec.json.encode(changes), draft.id.bytes)
+        sealed = Keys(key, key).seal("revision", json_text(changes), draft.id.bytes)
     before = {k: v for k, v in stored.items() if not k.endswith(("_enc", "_hash", "_mask"))}
     confirmed = sorted(order.confirm & {warning.code for warning in draft.warnings})
     await connection.execute(
@@ -246,10 +246,10 @@ async def _trail(
         *(UUID(stored[c]) if stored.get(c) else None for c in ("area_id",)),
         stored.get("area_ord"),
         *(UUID(stored[c]) if stored.get(c) else None for c in ("district_id",)),
-        before,
+        msgspec.Raw(STORED.encode(before)),
         sorted(changes),
         order.operation,
-        None if sealed else changes,
+        None if sealed else msgspec.Raw(json_text(changes)),
         sealed,
         confirmed,
         order.reason or actor.reason,
