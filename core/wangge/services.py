@@ -75,9 +75,17 @@ def services_of(settings: Settings, *, s3: bool = False) -> Iterator[Runtime]:
     except ServiceError as error:
         if error.code != "service.in_use":
             raise
-        yield load_runtime(settings)
+        yield _running(settings, error)
         return
     try:
         yield runtime
     finally:
         services.stop()
+
+
+def _running(settings: Settings, in_use: ServiceError) -> Runtime:
+    """What `wangge up` wrote; without it another command holds the services for a moment, or `up` is only starting."""
+    try:
+        return load_runtime(settings)
+    except ServiceError:
+        raise in_use from None

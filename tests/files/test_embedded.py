@@ -129,8 +129,10 @@ def _speaks_grpc(port: int, *, encrypted: bool) -> bool:
     context = ssl._create_unverified_context()
     context.set_alpn_protocols(["h2"])
     try:
-        with socket.create_connection(("127.0.0.1", port), 5) as plain:
-            line = context.wrap_socket(plain) if encrypted else plain
+        with (
+            socket.create_connection(("127.0.0.1", port), 5) as plain,
+            context.wrap_socket(plain) if encrypted else plain as line,
+        ):
             line.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
             return line.recv(9)[3:4] == SETTINGS
     except OSError:

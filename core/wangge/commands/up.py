@@ -51,6 +51,4 @@ def _steps(demo: bool) -> list[Step]:
 
         await ensure(settings)
 
-    there = importlib.util.find_spec
-    steps = [plan] if there("wangge.prepare") else []
-    return [*steps, demonstrate] if demo and there("wangge.demo") else steps
+    return [plan, demonstrate] if demo and importlib.util.find_spec("wangge.demo") else [plan]
