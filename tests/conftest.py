@@ -22,6 +22,7 @@ import pytest_asyncio
 
 from tests.template import prepare_template
 from wangge.crypto import Keys, load_keys
+from wangge.errors import WanggeError
 from wangge.files.embedded import EmbeddedS3
 from wangge.files.s3 import S3
 from wangge.settings import Settings
@@ -171,7 +172,7 @@ def settings(home: Path) -> Settings:
 def _sweep() -> None:
     """Remove what runs left behind that were killed."""
     for folder in Path("/tmp").glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
+        with contextlib.suppress(OSError, ValueError, WanggeError):
             owner = int(folder.name.removeprefix(PREFIX).split("-")[0])
             if folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{owner}").exists():
                 for services in folder.glob("*/services"):

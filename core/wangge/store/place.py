@@ -151,12 +151,21 @@ def _check(place: Place, root: bool) -> None:
             "service.owner",
             f"{place.folder} belongs to root, and the services never run as root: give it to {SERVICE_USER} with chown",
         )
-    if place.other_user and not all(parent.stat().st_mode & stat.S_IXOTH for parent in place.folder.parents):
+    if place.other_user and not all(_enters(place, parent.stat()) for parent in place.folder.parents):
         raise ServiceError(
             "service.unreachable",
             f"{place.folder} cannot be entered by {place.user}, as whom the services run: "
             "let others pass through its parents (chmod o+x), or name another folder with WANGGE_HOME",
         )
+
+
+def _enters(place: Place, folder: os.stat_result) -> bool:
+    """Whether the services' user may pass through a folder."""
+    if folder.st_uid == place.uid:
+        return bool(folder.st_mode & stat.S_IXUSR)
+    if folder.st_gid == place.gid:
+        return bool(folder.st_mode & stat.S_IXGRP)
+    return bool(folder.st_mode & stat.S_IXOTH)
 
 
 def _foreign(path: Path) -> ServiceError:
