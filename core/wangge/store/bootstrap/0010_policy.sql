@@ -43,3 +43,8 @@ CREATE TABLE IF NOT EXISTS wangge.secret (
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (owner_id, kind)
 );
+
+-- The role that serves notes changes and reads secrets; it cannot rewrite what was noted.
+GRANT SELECT, INSERT ON wangge.change_log TO wangge_app;
+GRANT SELECT, UPDATE ON wangge.change_counter TO wangge_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON wangge.secret TO wangge_app;

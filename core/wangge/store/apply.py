@@ -1,0 +1,148 @@
+"""Bring a database to a model: bootstrap files, steps, seeded rows and the stored model in one transaction, then large indexes.
+
+Two servers that start at once wait for each other; an apply that was killed is simply run again: the transaction is all or
+nothing, and indexes that are missing or half built are found in the catalogue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from ..errors import PlanError
+from ..model.difference import difference
+from ..model.steps import Step
+from ..model.types import Model
+from .applied import plain, read_model, store_model
+from .bootstrap_files import run_bootstrap
+from .connection import connect
+from .database import Database
+from .examine import Finding, examine, refuse
+from .index_builds import LARGE, build_missing, row_estimate
+from .seeding import seed
+
+LOCK = 7146002
+"""The advisory lock of an apply; 7146001 is that of policy changes."""
+LOCK_TIMEOUT = "200ms"
+ATTEMPTS = 100
+NOTE = "INSERT INTO wangge.plan_step (model, name, statements, allowed) VALUES ($1, $2, $3, $4)"
+Progress = Callable[[str], None]
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What an apply did: the steps that ran, bootstrap files, indexes built afterwards, rows seeded per table."""
+
+    version: str
+    steps: tuple[Step, ...] = ()
+    files: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    seeded: dict[str, int] = {}
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done at all."""
+        return bool(self.steps or self.files or self.indexes or any(self.seeded.values()))
+
+
+async def apply_model(
+    database: Database, model: Model, *, allow: frozenset[str] = frozenset(), progress: Progress | None = None
+) -> Applied:
+    """Bring the database to `model`; `allow` names steps that may lose data. Raises PlanError, Unavailable.
+
+    A second call does nothing. While rows contradict a step, or one loses data that is not named, nothing is done.
+    """
+    tell = progress or (lambda _: None)
+    wanted = plain(model)
+    async with _alone(database) as connection:
+        applied = await _patiently(lambda: _transact(connection, wanted, allow, tell), tell)
+        indexes = await build_missing(connection, wanted, tell)
+        return msgspec.structs.replace(applied, indexes=indexes)
+
+
+async def plan_model(database: Database, model: Model) -> tuple[Finding, ...]:
+    """The steps from the database to `model` with what its rows say to each; changes nothing. Raises PlanError."""
+    wanted = plain(model)
+    connection = await connect(database, "owner")
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            return await examine(connection, difference(await read_model(connection), wanted))
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _alone(database: Database) -> AsyncIterator[Any]:
+    """A connection of the owner that holds the lock of applies.
+
+    It asks again and again instead of waiting inside PostgreSQL: a waiting statement holds a snapshot, for which the other
+    server's concurrent index build would wait, for ever.
+    """
+    connection = await connect(database, "owner")
+    try:
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            await asyncio.sleep(0.05)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _patiently(attempt: Callable[[], Awaitable[Applied]], tell: Progress) -> Applied:
+    """Try again when a lock could not be had in time: then readers and writers go first, for longer each time."""
+    for number in range(ATTEMPTS):
+        try:
+            return await attempt()
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            tell(f"a table is in use, attempt {number + 2} of {ATTEMPTS}")
+            await asyncio.sleep(min(0.05 * (number + 1), 1.0))
+    raise PlanError(
+        "plan.locked",
+        f"a table stayed in use for {ATTEMPTS} attempts of {LOCK_TIMEOUT}: end long transactions (pg_stat_activity) and "
+        "run `wangge apply` again; nothing was changed",
+    )
+
+
+async def _transact(connection: Any, model: Model, allow: frozenset[str], tell: Progress) -> Applied:
+    """One attempt: everything that PostgreSQL can do in one transaction."""
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        files = await run_bootstrap(connection)
+        old = await read_model(connection)
+        steps = difference(old, model)
+        findings = await examine(connection, steps)
+        await refuse(connection, findings, model.version, allow)
+        for one in steps:
+            await _run(connection, one, model.version, one.name in allow, tell)
+        seeded = await seed(connection, old, model)
+        if old != model:
+            await store_model(connection, old, model)
+        return Applied(model.version, steps, files, (), seeded)
+
+
+async def _run(connection: Any, one: Step, version: str, allowed: bool, tell: Progress) -> None:
+    """One step; an index of a large table is left to be built beside its writers."""
+    if one.index is not None and one.table is not None and await row_estimate(connection, one.table) > LARGE:
+        return
+    tell(one.name)
+    try:
+        for statement in one.sql:
+            await connection.execute(statement)
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+        raise
+    except asyncpg.PostgresError as error:
+        raise PlanError(
+            "plan.failed",
+            f"{one.name}: PostgreSQL refused: {error}. Nothing was changed; compare the tables with `wangge doctor`",
+            step=one.name,
+            sqlstate=error.sqlstate,
+        ) from error
+    await connection.execute(NOTE, version, one.name, list(one.sql), allowed)
+
+
+def names_of(steps: Sequence[Step]) -> tuple[str, ...]:
+    """The names of steps."""
+    return tuple(one.name for one in steps)

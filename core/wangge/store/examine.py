@@ -1,0 +1,102 @@
+"""Look at the rows before a plan runs: which steps they contradict, and which would lose their values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from ..errors import PlanError
+from ..model.steps import Step
+
+SHOWN = 5
+CONSENTS = "SELECT step FROM wangge.plan_consent WHERE model = $1"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A step with the rows behind it: how many, and the first ids."""
+
+    step: Step
+    count: int = 0
+    ids: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """fine, refused (never runs on these rows), allow (must be named), consent (a second person must agree)."""
+        if self.step.risk == "needs_consent":
+            return "consent"
+        if self.step.risk == "refused_by_rows":
+            return "refused" if self.count else "fine"
+        return "allow" if self.step.risk == "loses_data" and self.count else "fine"
+
+
+async def examine(connection: Any, steps: Sequence[Step]) -> tuple[Finding, ...]:
+    """Each step with what its probe finds now. Raises PlanError when the database is not what its model says."""
+    return tuple([await _examine(connection, one) for one in steps])
+
+
+async def _examine(connection: Any, one: Step) -> Finding:
+    """One step."""
+    if not one.probe:
+        return Finding(one, 1 if one.risk == "loses_data" else 0)
+    sql = (
+        f"WITH q AS MATERIALIZED ({one.probe}) SELECT (SELECT count(*) FROM q) AS count, "
+        f"ARRAY(SELECT DISTINCT id::text FROM q ORDER BY 1 LIMIT {SHOWN}) AS ids"
+    )
+    try:
+        row = await connection.fetchrow(sql)
+    except asyncpg.PostgresError as error:
+        raise PlanError(
+            "plan.drift",
+            f"{one.name}: the rows cannot be looked at ({error}). The tables are not what the applied model says: "
+            "compare them with `wangge doctor`",
+            step=one.name,
+        ) from error
+    return Finding(one, row["count"], tuple(row["ids"]))
+
+
+async def refuse(connection: Any, findings: Sequence[Finding], version: str, allow: frozenset[str]) -> None:
+    """Raise PlanError unless every step may run: contradicted ones never, losing ones when named, lowering ones by consent."""
+    contradicted = [f for f in findings if f.verdict == "refused"]
+    if contradicted:
+        raise PlanError("plan.contradicted", "\n".join(map(contradiction, contradicted)), steps=_facts(contradicted))
+    consented = {row["step"] for row in await connection.fetch(CONSENTS, version)} if _asks(findings) else set()
+    unagreed = [f for f in findings if f.verdict == "consent" and f.step.name not in consented]
+    if unagreed:
+        raise PlanError(
+            "plan.needs_consent",
+            "\n".join(
+                f"{f.step.name}: {f.step.label.en} lowers a protection. A second person agrees with "
+                f"`wangge consent '{f.step.name}' --account LOGIN --reason TEXT`"
+                for f in unagreed
+            ),
+            steps=_facts(unagreed),
+        )
+    losing = [f for f in findings if f.verdict == "allow" and f.step.name not in allow]
+    if losing:
+        raise PlanError("plan.needs_allow", "\n".join(map(loss, losing)), steps=_facts(losing))
+
+
+def contradiction(found: Finding) -> str:
+    """The sentence of a refused step."""
+    what = f"{found.count} rows contradict it, the first {', '.join(found.ids)}"
+    return f"{found.step.name}: {what}: {found.step.instead or 'correct them first'}"
+
+
+def loss(found: Finding) -> str:
+    """The sentence of a step that loses values."""
+    rows = f"of {found.count} rows" if found.ids else "that are there"
+    return (
+        f"{found.step.name}: loses the values {rows}: run `wangge apply --allow '{found.step.name}'` if that is meant"
+    )
+
+
+def _asks(findings: Sequence[Finding]) -> bool:
+    return any(f.verdict == "consent" for f in findings)
+
+
+def _facts(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """The findings for programs."""
+    return [{"name": f.step.name, "count": f.count, "ids": list(f.ids)} for f in findings]
