@@ -13,7 +13,8 @@ from ..model.types import Field, Model, Unique
 from .columns import json_text
 
 HOLDERS = (
-    "SELECT key_hash, row_id FROM wangge.claim WHERE key_hash = ANY($1::bytea[]) AND NOT contested AND valid @> now() "
+    "SELECT key_hash, row_id FROM wangge.claim WHERE key_hash = ANY($1::bytea[]) AND NOT contested "
+    "AND valid = '(,)'::tstzrange"
 )
 CANDIDATE = (
     "INSERT INTO wangge.duplicate_candidate (id, revision, created_at, updated_at, area_id, area_ord, district_id, "

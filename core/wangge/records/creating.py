@@ -176,8 +176,6 @@ async def settle(
     for draft in drafts:
         await prepare(kit, reader, scope, draft)
     refuse(kit, drafts, order)
-    for draft in drafts:
-        await number(kit, draft, reader)
     if kit.hooks.writes_of(kit.concerned(drafts[0].entity, scope.shape.modules)):
         await call_hooks(kit, scope, drafts, records, order)
         refuse(kit, drafts, order)
@@ -185,6 +183,8 @@ async def settle(
         await check_rules(kit, reader, scope, draft)
     claims = await claim(kit, reader, scope, drafts)
     refuse(kit, drafts, order)
+    for draft in drafts:
+        await number(kit, draft, reader)
     return claims
 
 

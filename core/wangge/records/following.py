@@ -5,7 +5,7 @@ Called after a row was written, in the same transaction; every row whose areas c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -70,6 +70,13 @@ class Following:
         """The links of a `through` entity."""
         return [link for link in self._links if link.upper.name == entity]
 
+    def via(self, entity: str, values: Mapping[str, Any]) -> str | None:
+        """The relation of a new row's home area when the row already names its main link, as rows of bulk loads may."""
+        named = (
+            link for link in self.through(entity) if link.main is not None and values.get(link.main.id) is not None
+        )
+        return next((link.children for link in named), None)
+
     async def moved(self, connection: Any, entity: str, ids: Iterable[UUID]) -> None:
         """Rows of `entity` may lie elsewhere now: move what has them as parent, and what they link."""
         rows = list(ids)
@@ -93,6 +100,8 @@ class Following:
         sql = self._sql.get(entity)
         if sql is None:
             sql = self._sql[entity] = self._relink(self.through(entity))
+        lock = f"SELECT id FROM {names.table(self._model.entities[entity])} WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+        await connection.execute(lock, rows)
         await connection.execute(self._homes(self.through(entity)), rows)
         await connection.execute(sql, rows)
         await self.moved(connection, entity, rows) if entity in self._parents else None

@@ -327,6 +327,8 @@ class Load:
             record = own_record(kit, draft)
             if sort is not None:
                 record["_sort"] = draft.values.get(sort.id)
+            if self._scope == "through":
+                record["_via"] = kit.following.via(self._entity, draft.values)
             records.append(record)
         sides = []
         for sheet in self._tables.sheets:

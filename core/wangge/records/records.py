@@ -62,7 +62,10 @@ class Records:
                 repeated = await self._repeated(error, scope, drafts, inputs)
                 if repeated is not None:
                     return repeated
-                raise self._told(error, drafts, order) from error
+                told = self._told(error, drafts, order)
+                if told is error:
+                    raise
+                raise told from error
 
         return await _answer(attempt)
 
@@ -170,13 +173,16 @@ class Records:
                     await check_fresh(connection, scope)
                     return Outcome((await work(connection),))
             except Exception as error:
-                raise self._told(error, [], order) from error
+                told = self._told(error, [], order)
+                if told is error:
+                    raise
+                raise told from error
 
         return await _answer(attempt)
 
     def _told(self, error: Exception, drafts: Sequence[Draft], order: Order) -> Exception:
         """What the caller is told when the database refuses a key; every other error is itself."""
-        if getattr(error, "sqlstate", None) != UNIQUE:
+        if getattr(error, "sqlstate", None) != UNIQUE or lost_a_race(error):
             return error
         fault = taken(error)
         index = drafts[0].index if drafts else 0
@@ -205,9 +211,18 @@ def taken(error: Exception) -> Fault:
     """A violated unique index as a fault: the path is the first column of its key as a field id."""
     found = _KEY.search(getattr(error, "detail", None) or "")
     column = found[1].split(",")[0].strip(' "') if found else ""
+    if getattr(error, "table_name", None) == "row_key":
+        column = "id"
     head, *rest = column.split("_")
     field = head + "".join(part.capitalize() for part in rest)
     return Fault("unique.taken", (field,) if field else ())
+
+
+def lost_a_race(error: Exception) -> bool:
+    """Whether another transaction took a claim or a lock first: the next try sees what it did."""
+    if getattr(error, "sqlstate", None) == UNIQUE:
+        return getattr(error, "constraint_name", None) == "claim_held"
+    return getattr(error, "sqlstate", None) in (EXCLUDED, DEADLOCK)
 
 
 async def _answer(attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
@@ -218,6 +233,6 @@ async def _answer(attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
         except Refused as refused:
             return refused.outcome
         except Exception as error:
-            if last or getattr(error, "sqlstate", None) not in (EXCLUDED, DEADLOCK):
+            if last or not lost_a_race(error):
                 raise
     raise AssertionError("unreachable")

@@ -85,8 +85,8 @@ def listed(columns: Sequence[tuple[str, str]], alias: str = "") -> str:
     return ", ".join(f"{alias}.{quote(name)}" if alias else quote(name) for name, _ in columns)
 
 
-OWN = (("_changed", "text[]"), ("_digest", "bytea"), ("_key", "bytea"), ("_sort", "text"))
-"""What a row brings besides its columns: for its event, its ledger entry, its key, its order in the area table."""
+OWN = (("_changed", "text[]"), ("_digest", "bytea"), ("_key", "bytea"), ("_sort", "text"), ("_via", "text"))
+"""What a row brings besides its columns: for its event, its ledger entry, its key, its place in the area table."""
 
 
 def insert_sql(tables: Tables, *, area_table: str | None, fresh: bool, batch: bool) -> str:
@@ -113,7 +113,7 @@ def insert_sql(tables: Tables, *, area_table: str | None, fresh: bool, batch: bo
     if area_table:
         parts.append(
             f"a AS (INSERT INTO {area_table} (row_id, area_id, area_ord, district_id, via, sort) "
-            "SELECT r.id, r.area_id, r.area_ord, r.district_id, 'home', r._sort FROM r WHERE r.area_id IS NOT NULL)"
+            "SELECT r.id, r.area_id, r.area_ord, r.district_id, coalesce(r._via, 'home'), r._sort FROM r WHERE r.area_id IS NOT NULL)"
         )
     parts += _trail(tables, batch)
     return f"WITH {', '.join(parts)} SELECT f.changed, (SELECT count(*) FROM r) AS stored FROM f"

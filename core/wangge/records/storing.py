@@ -197,6 +197,10 @@ async def update(
         if sheet.field.id in changed:
             await _replace(kit, connection, draft, sheet)
     await _trail(kit, connection, draft, stored, actor, order, kind, action, revision, removed)
+    sort = sort_field(kit.model, tables.chain[-1])
+    if sort is not None and sort.id in changed and kit.model.root_scope(draft.entity).kind == "through":
+        sql = f"UPDATE {names.area_table(tables.chain[-1])} SET sort = $2 WHERE row_id = $1"
+        await connection.execute(sql, draft.id, draft.values.get(sort.id))
     if moved:
         await kit.following.moved(connection, draft.entity, [draft.id])
 
