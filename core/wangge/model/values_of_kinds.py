@@ -1,389 +1,347 @@
-"""Wire values of every field kind: parse one into its Python value, or say what is wrong with it.
+"""Wire values into Python values, kind by kind: what a field takes, and why it refuses the rest.
 
-Python values: text kinds str; integer, duration int; decimal, money Decimal; boolean bool; date `date` (a `PartialDate`
-where the field keeps its precision); time `time`; datetime `datetime` with offset; codes list[str]; ref, file, signature
-UUID; refs, files list[UUID]; photos list of {file, role}; point {lon, lat[, crs, accuracy]}; polygon GeoJSON; json any.
+Python values: text-like kinds str, integer and duration int, decimal and money Decimal, boolean bool, date date (a
+PartialDate where the field has `precision`), time time, datetime an aware datetime, codes list[str], ref, file and signature
+UUID (a reference to several entities `{entity, id}`), refs and files list[UUID], photos a list of `{role, file}`, point
+`{lon, lat, crs?, accuracy?}`, polygon GeoJSON, json any JSON value, list a list of dicts.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
+import json
+import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-import msgspec
-
+from .bad_value import BadValue
+from .geometry import parse_point, parse_polygon
+from .identifiers import parse_credit_code, parse_email, parse_id_number, parse_phone, parse_url
+from .moments import PartialDate, parse_date, parse_datetime, parse_month, parse_time
 from .types import Field
 
-DEFAULT_TEXT = 500
-LONGEST_JSON = 100_000
-WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-CREDIT_LETTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-CREDIT_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-PHONE = re.compile(r"(?:\+86)?1[3-9]\d{9}|(?:0\d{2,3}-?)?[2-9]\d{6,7}(?:-\d{1,6})?|400\d{7}")
-EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
-CHINA = (73.0, 3.0, 136.0, 54.0)
-"""west, south, east, north."""
+__all__ = ["BadValue", "PartialDate", "check_value", "parse_form", "parse_value", "wire_of_text"]
+
+TEXT_MAX = 500
+URL_MAX = 2000
+JSON_MAX = 65_536
+MOST_ITEMS = 1000
+INT32 = 2**31 - 1
+INT64 = 2**63 - 1
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,20})?")
+_BREAKS = "\n\t"
 
 
-class BadValue(ValueError):
-    """A wire value that its field cannot hold: `code` is `value.*`, `facts` fill the sentence."""
+def parse_value(field: Field, wire: Any, *, reserved: bool = True) -> Any:
+    """The Python value of a wire value that is not None. Raises BadValue.
 
-    def __init__(self, code: str, **facts: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.facts = facts
-
-
-class PartialDate(dt.date):
-    """A date that is known to the year or the month only: the first day of it, and `precision`."""
-
-    precision: str
-
-    @classmethod
-    def of(cls, day: dt.date, precision: str) -> PartialDate:
-        """A date with its precision: `day`, `month` or `year`."""
-        made = cls(day.year, day.month, day.day)
-        made.precision = precision
-        return made
+    `reserved=False` refuses the id numbers of demonstration people, as a real deployment does.
+    """
+    if field.kind == "id_number":
+        return parse_id_number(_text(wire).strip(), reserved=reserved)
+    value = parse_form(field, wire)
+    check = LIMITS.get(field.kind)
+    if check is not None:
+        check(field, value)
+    return value
 
 
-def parse_value(field: Field, wire: Any) -> Any:
-    """The Python value of a wire value that is not null. Raises BadValue."""
-    parser = PARSERS.get(field.kind)
-    if parser is None:
-        raise BadValue("value.not_stored", kind=field.kind)
-    return parser(field, wire)
+def parse_form(field: Field, wire: Any) -> Any:
+    """The Python value of the kind, whatever the limits of the field: for conditions, which may compare with anything."""
+    parse = PARSERS.get(field.kind)
+    if parse is None:
+        raise BadValue("value.issued")
+    return parse(field, wire)
 
 
-def _text(field: Field, wire: Any) -> str:
-    """A text within its length and pattern, without control characters."""
+def check_value(field: Field, value: Any) -> str | None:
+    """Why a wire value is none of the field, as an English sentence; None when it is right."""
+    try:
+        parse_value(field, value)
+    except BadValue as bad:
+        return str(bad)
+    return None
+
+
+def wire_of_text(field: Field, text: str) -> Any:
+    """The wire value of a cell of a CSV file; None for an empty one."""
+    if text == "":
+        return None
+    if field.kind == "boolean":
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
+    if field.kind in ("codes", "refs", "files"):
+        return [part.strip() for part in text.split(";")]
+    if field.kind in ("point", "polygon", "json", "list", "photos"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _text(wire: Any) -> str:
+    """A text without characters that no text has."""
     if not isinstance(wire, str):
-        raise BadValue("value.wrong_type", expected="text")
-    if CONTROL.search(wire) or any(0xD800 <= ord(c) <= 0xDFFF for c in wire):
-        raise BadValue("value.control_character")
-    if not field.multiline and ("\n" in wire or "\r" in wire):
-        raise BadValue("value.line_break")
-    longest = int(field.max) if field.max is not None else DEFAULT_TEXT
-    if len(wire) > longest:
-        raise BadValue("value.too_long", max=longest)
-    if field.min is not None and len(wire) < int(field.min):
-        raise BadValue("value.too_short", min=int(field.min))
-    if field.pattern and field.kind == "text" and not re.fullmatch(field.pattern, wire):
-        raise BadValue("value.pattern", pattern=field.pattern)
+        raise BadValue("value.wrong_type", {"expected": "text"})
     return wire
 
 
-def _matched(code: str, form: re.Pattern[str]) -> Callable[[Field, Any], str]:
-    """A text of one form."""
-
-    def parse(field: Field, wire: Any) -> str:
-        value = _text(field, wire)
-        if not form.fullmatch(value):
-            raise BadValue(code)
-        return value
-
-    return parse
-
-
-def _number(wire: Any) -> decimal.Decimal:
-    """A finite decimal from a string or an integer."""
-    if isinstance(wire, bool) or not isinstance(wire, str | int | float | decimal.Decimal):
-        raise BadValue("value.wrong_type", expected="number")
-    try:
-        value = decimal.Decimal(str(wire))
-    except decimal.InvalidOperation:
-        raise BadValue("value.wrong_type", expected="number") from None
-    if not value.is_finite() or len(value.as_tuple().digits) > 100 or abs(value.adjusted()) > 100:
-        raise BadValue("value.out_of_range")
-    return value
+def _clean(text: str, allowed: str = "") -> str:
+    """Refuse control characters and halves of surrogate pairs."""
+    for position, char in enumerate(text, 1):
+        number = ord(char)
+        if (number < 32 and char not in allowed) or 127 <= number < 160 or 0xD800 <= number < 0xE000:
+            raise BadValue("value.control_character", {"position": position})
+        if number in (0x2028, 0x2029, 0xFEFF) or 0x202A <= number <= 0x202E or 0x2066 <= number <= 0x2069:
+            raise BadValue("value.control_character", {"position": position})
+    return text
 
 
-def _bounded(field: Field, value: Any) -> None:
-    """min and max."""
-    if field.min is not None and value < decimal.Decimal(str(field.min)):
-        raise BadValue("value.too_small", min=str(field.min))
-    if field.max is not None and value > decimal.Decimal(str(field.max)):
-        raise BadValue("value.too_large", max=str(field.max))
+def _parse_text(field: Field, wire: Any) -> str:
+    text = _text(wire)
+    if field.multiline:
+        return _clean(text.replace("\r\n", "\n"), _BREAKS)
+    return _clean(text)
 
 
-def _integer(field: Field, wire: Any) -> int:
-    """A whole number; a string where it may exceed 53 bits."""
-    if (
-        isinstance(wire, bool)
-        or not isinstance(wire, int | str)
-        or (isinstance(wire, str) and not re.fullmatch(r"-?\d{1,19}", wire))
-    ):
-        raise BadValue("value.wrong_type", expected="integer")
-    value = int(wire)
-    _bounded(field, value)
-    low, high = (-(2**63), 2**63 - 1) if field.max is not None or field.min is not None else (-(2**31), 2**31 - 1)
-    if not low <= value <= high:
-        raise BadValue("value.out_of_range")
-    return value
+def _limit_text(field: Field, value: str) -> None:
+    if not value.strip():
+        raise BadValue("value.empty")
+    most = int(field.max) if field.max is not None else URL_MAX if field.kind == "url" else TEXT_MAX
+    if len(value) > most:
+        raise BadValue("value.too_long", {"max": most, "length": len(value)})
+    if field.pattern is not None and re.fullmatch(field.pattern, value) is None:
+        raise BadValue("value.pattern", {"pattern": field.pattern})
 
 
-def _decimal(field: Field, wire: Any) -> decimal.Decimal:
-    """A decimal number."""
-    value = _number(wire)
-    _bounded(field, value)
-    return value
+def _parse_integer(field: Field, wire: Any) -> int:
+    if isinstance(wire, str) and re.fullmatch(r"[+-]?[0-9]{1,19}", wire):
+        wire = int(wire)
+    if isinstance(wire, float) and math.isfinite(wire) and wire.is_integer():
+        wire = int(wire)
+    if isinstance(wire, bool) or not isinstance(wire, int):
+        raise BadValue("value.wrong_type", {"expected": "a whole number"})
+    if abs(wire) > INT64:
+        raise BadValue("value.too_great", {"max": INT64})
+    return wire
 
 
-def _money(field: Field, wire: Any) -> decimal.Decimal:
-    """An amount in yuan with at most two decimals."""
-    value = _number(wire)
-    exponent = value.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -2 and value != value.quantize(decimal.Decimal("0.01")):
-        raise BadValue("value.too_precise", decimals=2)
-    if abs(value) >= decimal.Decimal(10) ** 16:
-        raise BadValue("value.out_of_range")
-    _bounded(field, value)
-    return value
+def _limit_integer(field: Field, value: int) -> None:
+    least, most = field.min, field.max
+    low = int(least) if least is not None else 0 if field.kind == "duration" else -INT32 - 1
+    high = int(most) if most is not None else max(INT32, low)
+    _between(value, min(low, high), high)
 
 
-def _boolean(_: Field, wire: Any) -> bool:
-    """true or false."""
+def _between(value: Any, least: Any, most: Any) -> None:
+    """Within bounds, both inclusive; a bound of None does not bind."""
+    if least is not None and value < least:
+        raise BadValue("value.too_small", {"min": str(least)})
+    if most is not None and value > most:
+        raise BadValue("value.too_great", {"max": str(most)})
+
+
+def _parse_decimal(field: Field, wire: Any) -> Decimal:
+    if isinstance(wire, float):
+        wire = format(Decimal(repr(wire)), "f") if math.isfinite(wire) else "NaN"
+    elif isinstance(wire, Decimal):
+        wire = format(wire, "f") if wire.is_finite() else "NaN"
+    elif isinstance(wire, int) and not isinstance(wire, bool):
+        wire = str(wire)
+    if not isinstance(wire, str):
+        raise BadValue("value.wrong_type", {"expected": "a decimal number as text"})
+    if not _DECIMAL.fullmatch(wire):
+        raise BadValue("value.not_a_number")
+    return Decimal(wire)
+
+
+def _limit_decimal(field: Field, value: Decimal) -> None:
+    digits = 2 if field.kind == "money" else 10
+    exponent = value.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > digits:
+        raise BadValue("value.too_precise", {"digits": digits})
+    top = Decimal("9999999999999999.99") if field.kind == "money" else None
+    _between(
+        value,
+        Decimal(str(field.min)) if field.min is not None else -top if top is not None else None,
+        Decimal(str(field.max)) if field.max is not None else top,
+    )
+
+
+def _parse_boolean(field: Field, wire: Any) -> bool:
     if not isinstance(wire, bool):
-        raise BadValue("value.wrong_type", expected="boolean")
+        raise BadValue("value.wrong_type", {"expected": "true or false"})
     return wire
 
 
-def _date(field: Field, wire: Any) -> dt.date:
-    """A day; a month or a year where the field keeps its precision."""
-    if isinstance(wire, dt.date) and not isinstance(wire, dt.datetime):
-        return wire
+def _parse_enum(field: Field, wire: Any) -> str:
+    values = [v.value for v in field.values]
     if not isinstance(wire, str):
-        raise BadValue("value.wrong_type", expected="date")
-    try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", wire):
-            day = dt.date.fromisoformat(wire)
-            return PartialDate.of(day, "day") if field.precision else day
-        if field.precision and re.fullmatch(r"\d{4}(-\d{2})?", wire):
-            day = dt.date.fromisoformat(wire + ("-01-01" if len(wire) == 4 else "-01"))
-            return PartialDate.of(day, "year" if len(wire) == 4 else "month")
-    except ValueError:
-        raise BadValue("value.no_such_date") from None
-    raise BadValue("value.wrong_type", expected="date")
+        raise BadValue("value.wrong_type", {"expected": "a value of the list"})
+    if wire not in values:
+        raise BadValue("value.not_in_list", {"values": ", ".join(values)})
+    return wire
 
 
-def _time(_: Field, wire: Any) -> dt.time:
-    """A time of day without offset."""
-    if isinstance(wire, str) and re.fullmatch(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", wire):
-        try:
-            return dt.time.fromisoformat(wire)
-        except ValueError:
-            pass
-    raise BadValue("value.wrong_type", expected="time")
-
-
-def _month(field: Field, wire: Any) -> str:
-    """`2026-11`."""
-    value = _text(field, wire)
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
-        raise BadValue("value.wrong_type", expected="month")
-    return value
-
-
-def _datetime(_: Field, wire: Any) -> dt.datetime:
-    """RFC 3339 with an offset."""
-    if isinstance(wire, dt.datetime) and wire.tzinfo is not None:
-        return wire
-    if isinstance(wire, str) and re.fullmatch(
-        r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})", wire
-    ):
-        try:
-            return dt.datetime.fromisoformat(wire)
-        except ValueError:
-            raise BadValue("value.no_such_date") from None
-    raise BadValue("value.wrong_type", expected="datetime")
-
-
-def _enum(field: Field, wire: Any) -> str:
-    """One of the values in the file."""
-    known = [v.value for v in field.values]
-    if wire not in known:
-        raise BadValue("value.not_a_choice", choices=", ".join(known))
+def _parse_code(field: Field, wire: Any) -> str:
+    if not CODE.fullmatch(_text(wire)):
+        raise BadValue("value.bad_code")
     return str(wire)
 
 
-def _code(field: Field, wire: Any) -> str:
-    """A code; whether the table has it is asked where the rows are."""
-    if not isinstance(wire, str) or not wire or len(wire) > 80 or CONTROL.search(wire):
-        raise BadValue("value.wrong_type", expected="code")
-    return wire
-
-
-def _codes(field: Field, wire: Any) -> list[str]:
-    """Codes, each once."""
-    return list(dict.fromkeys(_code(field, item) for item in _items(wire)))
-
-
-def _items(wire: Any) -> list[Any]:
-    """A list of at most 1,000 items."""
+def _items(wire: Any, read: Callable[[Any], Any]) -> list[Any]:
+    """The items of a list, none of them twice."""
     if not isinstance(wire, list | tuple):
-        raise BadValue("value.wrong_type", expected="list")
-    if len(wire) > 1000:
-        raise BadValue("value.too_long", max=1000)
-    return list(wire)
-
-
-def _id(_: Field, wire: Any) -> UUID:
-    """The id of a row."""
-    if isinstance(wire, UUID):
-        return wire
-    try:
-        return UUID(wire)
-    except (ValueError, AttributeError, TypeError):
-        raise BadValue("value.bad_id") from None
-
-
-def _ref(field: Field, wire: Any) -> Any:
-    """An id; `{id, entity}` where the field points to several entities."""
-    if isinstance(wire, Mapping) and len(field.to) > 1:
-        if wire.get("entity") not in field.to:
-            raise BadValue("value.not_a_choice", choices=", ".join(field.to))
-        return {"id": _id(field, wire.get("id")), "entity": wire["entity"]}
-    return _id(field, wire)
-
-
-def _ids(field: Field, wire: Any) -> list[UUID]:
-    """Ids, each once."""
-    return list(dict.fromkeys(_id(field, item) for item in _items(wire)))
-
-
-def _photos(field: Field, wire: Any) -> list[dict[str, Any]]:
-    """Files with their role."""
-    found = []
-    for item in _items(wire):
-        given = item if isinstance(item, Mapping) else {"file": item}
-        role = given.get("role")
-        if role is not None and role not in field.roles:
-            raise BadValue("value.not_a_choice", choices=", ".join(field.roles))
-        found.append({"file": _id(field, given.get("file")), "role": role})
+        raise BadValue("value.wrong_type", {"expected": "a list"})
+    if len(wire) > MOST_ITEMS:
+        raise BadValue("value.too_many", {"max": MOST_ITEMS})
+    found: list[Any] = []
+    for n, item in enumerate(wire):
+        try:
+            made = read(item)
+        except BadValue as bad:
+            raise BadValue(bad.code, bad.facts, (n, *bad.path)) from None
+        if made in found:
+            raise BadValue("value.duplicate", {"value": item}, (n,))
+        found.append(made)
     return found
 
 
-def _point(_: Field, wire: Any) -> dict[str, Any]:
-    """Degrees inside China; (0, 0) and swapped axes are refused."""
-    if not isinstance(wire, Mapping) or not all(_is_number(wire.get(axis)) for axis in ("lon", "lat")):
-        raise BadValue("value.wrong_type", expected="point")
-    lon, lat = float(wire["lon"]), float(wire["lat"])
-    west, south, east, north = CHINA
-    if not (west <= lon <= east and south <= lat <= north):
-        swapped = west <= lat <= east and south <= lon <= north
-        raise BadValue("value.point_swapped" if swapped else "value.point_outside")
-    return {"lon": lon, "lat": lat, **{k: wire[k] for k in ("crs", "accuracy") if wire.get(k) is not None}}
+def _parse_codes(field: Field, wire: Any) -> list[str]:
+    return _items(wire, lambda item: _parse_code(field, item))
 
 
-def _is_number(value: Any) -> bool:
-    """A finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
-
-
-def _polygon(_: Field, wire: Any) -> Any:
-    """A GeoJSON Polygon or MultiPolygon of closed rings."""
-    if not isinstance(wire, Mapping) or wire.get("type") not in ("Polygon", "MultiPolygon"):
-        raise BadValue("value.wrong_type", expected="polygon")
-    polygons = [wire.get("coordinates")] if wire["type"] == "Polygon" else wire.get("coordinates")
+def _id(wire: Any) -> UUID:
+    """A UUID in its usual form."""
+    if isinstance(wire, UUID):
+        return wire
+    if not isinstance(wire, str) or len(wire) != 36:
+        raise BadValue("value.bad_id")
     try:
-        rings = [ring for polygon in polygons for ring in polygon]  # type: ignore[union-attr] # checked by what it raises
-        right = rings and all(
-            len(r) >= 4 and list(r[0]) == list(r[-1]) and all(_is_number(x) for p in r for x in p) for r in rings
-        )
-    except TypeError:
-        right = False
-    if not right:
-        raise BadValue("value.ring_not_closed")
-    return dict(wire)
+        return UUID(wire)
+    except ValueError:
+        raise BadValue("value.bad_id") from None
 
 
-def _json(_: Field, wire: Any) -> Any:
-    """Any JSON value of bounded size."""
+def _parse_ref(field: Field, wire: Any) -> Any:
+    """An id; of a reference to several entities `{entity, id}`."""
+    if len(field.to) < 2:
+        return _id(wire)
+    if not isinstance(wire, Mapping) or set(wire) != {"entity", "id"}:
+        raise BadValue("value.wrong_type", {"expected": "{entity, id}"})
+    if wire["entity"] not in field.to:
+        raise BadValue("value.bad_target", {"values": ", ".join(field.to)}, ("entity",))
+    return {"entity": wire["entity"], "id": _id(wire["id"])}
+
+
+def _parse_refs(field: Field, wire: Any) -> list[Any]:
+    return _items(wire, lambda item: _parse_ref(field, item))
+
+
+def _parse_ids(field: Field, wire: Any) -> list[UUID]:
+    return _items(wire, _id)
+
+
+def _parse_photos(field: Field, wire: Any) -> list[dict[str, Any]]:
+    """Files with their roles; where the field has roles, each photo names one."""
+
+    def read(item: Any) -> dict[str, Any]:
+        made = item if isinstance(item, Mapping) else {"file": item}
+        if set(made) - {"role", "file"} or "file" not in made:
+            raise BadValue("value.wrong_type", {"expected": "{role, file}"})
+        role = made.get("role")
+        if role not in field.roles if field.roles else role is not None:
+            raise BadValue("value.bad_role", {"values": ", ".join(field.roles) or "null"}, ("role",))
+        return {"role": role, "file": _id(made["file"])}
+
+    return _items(wire, read)
+
+
+def _parse_json(field: Field, wire: Any) -> Any:
     try:
-        size = len(msgspec.json.encode(wire))
+        text = json.dumps(wire, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise BadValue("value.wrong_type", expected="json") from None
-    if size > LONGEST_JSON:
-        raise BadValue("value.too_long", max=LONGEST_JSON)
+        raise BadValue("value.wrong_type", {"expected": "a JSON value"}) from None
+    if "\\u0000" in text or any(0xD800 <= ord(c) < 0xE000 for c in text):
+        raise BadValue("value.control_character", {"position": 1})
+    if len(text.encode()) > JSON_MAX:
+        raise BadValue("value.too_large", {"max": JSON_MAX})
     return wire
 
 
-def _id_number(field: Field, wire: Any) -> str:
-    """A resident identity number, GB 11643: division, birth date, sequence, check character."""
-    value = _text(field, wire).upper()
-    if not re.fullmatch(r"[1-9]\d{16}[\dX]", value):
-        raise BadValue("value.id_number")
-    try:
-        dt.datetime.strptime(value[6:14], "%Y%m%d")
-    except ValueError:
-        raise BadValue("value.id_number_date") from None
-    if check_character(value) != value[17]:
-        raise BadValue("value.id_number_check")
-    return value
+def _parse_list(field: Field, wire: Any) -> list[dict[str, Any]]:
+    """The parts, each field by field; a field that a part does not name gets its default."""
+    if not isinstance(wire, list | tuple):
+        raise BadValue("value.wrong_type", {"expected": "a list"})
+    if len(wire) > MOST_ITEMS:
+        raise BadValue("value.too_many", {"max": MOST_ITEMS})
+    return [_part(field, item, n) for n, item in enumerate(wire)]
 
 
-def check_character(number: str) -> str:
-    """The check character of the first 17 digits of an identity number (GB 11643, ISO 7064 MOD 11-2)."""
-    return "10X98765432"[sum(int(d) * w for d, w in zip(number[:17], WEIGHTS, strict=True)) % 11]
+def _part(field: Field, item: Any, n: int) -> dict[str, Any]:
+    """One part of a list."""
+    inner = {part.id: part for part in field.fields}
+    if not isinstance(item, Mapping) or set(item) - set(inner):
+        raise BadValue("value.wrong_type", {"expected": "{" + ", ".join(inner) + "}"}, (n,))
+    made: dict[str, Any] = {}
+    for part in field.fields:
+        given = item.get(part.id, part.default if part.id not in item else None)
+        if given is None:
+            if part.required:
+                raise BadValue("field.required", {"field": part.id}, (n, part.id))
+            continue
+        try:
+            made[part.id] = parse_value(part, given)
+        except BadValue as bad:
+            raise BadValue(bad.code, bad.facts, (n, part.id, *bad.path)) from None
+    return made
 
 
-def _credit_code(field: Field, wire: Any) -> str:
-    """A unified social credit code, GB 32100."""
-    value = _text(field, wire).upper()
-    if len(value) != 18 or any(c not in CREDIT_LETTERS for c in value):
-        raise BadValue("value.credit_code")
-    total = sum(CREDIT_LETTERS.index(c) * w for c, w in zip(value[:17], CREDIT_WEIGHTS, strict=True))
-    if CREDIT_LETTERS[(31 - total % 31) % 31] != value[17]:
-        raise BadValue("value.credit_code")
-    return value
-
-
-def _url(field: Field, wire: Any) -> str:
-    """An http or https address."""
-    value = _text(field, wire)
-    try:
-        parts = urlsplit(value)
-        right = parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in value
-    except ValueError:
-        right = False
-    if not right:
-        raise BadValue("value.url")
-    return value
-
-
-PARSERS: Mapping[str, Callable[[Field, Any], Any]] = {
-    "text": _text,
-    "integer": _integer,
-    "duration": _integer,
-    "decimal": _decimal,
-    "money": _money,
-    "boolean": _boolean,
-    "date": _date,
-    "time": _time,
-    "month": _month,
-    "datetime": _datetime,
-    "enum": _enum,
-    "code": _code,
-    "codes": _codes,
-    "ref": _ref,
-    "refs": _ids,
-    "file": _id,
-    "signature": _id,
-    "files": _ids,
-    "photos": _photos,
-    "point": _point,
-    "polygon": _polygon,
-    "json": _json,
-    "phone": _matched("value.phone", PHONE),
-    "email": _matched("value.email", EMAIL),
-    "id_number": _id_number,
-    "credit_code": _credit_code,
-    "url": _url,
-    "number": _text,
-}
+PARSERS: Mapping[str, Callable[[Field, Any], Any]] = MappingProxyType(
+    {
+        "text": _parse_text,
+        "url": lambda field, wire: parse_url(_clean(_text(wire).strip())),
+        "email": lambda field, wire: parse_email(_text(wire).strip()),
+        "phone": lambda field, wire: parse_phone(_text(wire)),
+        "id_number": lambda field, wire: parse_id_number(_text(wire).strip()),
+        "credit_code": lambda field, wire: parse_credit_code(_text(wire).strip()),
+        "month": lambda field, wire: parse_month(wire),
+        "integer": _parse_integer,
+        "duration": _parse_integer,
+        "decimal": _parse_decimal,
+        "money": _parse_decimal,
+        "boolean": _parse_boolean,
+        "date": lambda field, wire: parse_date(wire, partial=field.precision),
+        "time": lambda field, wire: parse_time(wire),
+        "datetime": lambda field, wire: parse_datetime(wire),
+        "enum": _parse_enum,
+        "code": _parse_code,
+        "codes": _parse_codes,
+        "ref": _parse_ref,
+        "refs": _parse_refs,
+        "file": lambda field, wire: _id(wire),
+        "signature": lambda field, wire: _id(wire),
+        "files": _parse_ids,
+        "photos": _parse_photos,
+        "point": lambda field, wire: parse_point(wire),
+        "polygon": lambda field, wire: parse_polygon(wire),
+        "json": _parse_json,
+        "list": _parse_list,
+    }
+)
+"""kind -> parser; `number` and `children` are not here: the server issues the one, the other is an inverse."""
+LIMITS: Mapping[str, Callable[[Field, Any], None]] = MappingProxyType(
+    {
+        "text": _limit_text,
+        "url": _limit_text,
+        "integer": _limit_integer,
+        "duration": _limit_integer,
+        "decimal": _limit_decimal,
+        "money": _limit_decimal,
+    }
+)
+"""kind -> check of min, max, pattern and length."""
