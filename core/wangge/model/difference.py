@@ -96,8 +96,8 @@ def _altered(old: Model, new: Model, was: Entity, now: Entity, before: Tables, a
                 yield step(
                     "create_table", now.name, "area", ("新建 {at} 表", "Create the table {at}"), sql=_create(table)
                 )
-            for key in table.foreign_keys:
-                yield _add_key(table, key.name)
+            for foreign in table.foreign_keys:
+                yield _add_key(table, foreign.name)
             continue
         yield from _rescoped(was, now, had, table)
         yield from _searched(now, had, table)
@@ -138,9 +138,7 @@ def _rescoped(was: Entity, now: Entity, had: TableSpec, table: TableSpec) -> Ite
 
 def _changes_place(was: Entity, now: Entity) -> bool:
     """Whether rows would belong elsewhere; from parent to area they keep the areas that they have."""
-    if was.scope == now.scope or (was.scope.kind == "parent" and now.scope.kind == "area"):
-        return False
-    return True
+    return was.scope != now.scope and (was.scope.kind, now.scope.kind) != ("parent", "area")
 
 
 def _fill(entity: Entity, column: ColumnSpec) -> str:

@@ -118,6 +118,7 @@ def columns_of(field: Field) -> tuple[ColumnSpec, ...]:
         return ()
     stem = names.column(field)
     free = not field.required
+    made: tuple[tuple[str, str, bool], ...]
     if field.sealed:
         made = ((stem + "_enc", "bytea", free), (stem + "_hash", "bytea", True), (stem + "_mask", TEXT, True))
     elif field.kind == "point":

@@ -84,7 +84,7 @@ async def _alone(database: Database) -> AsyncIterator[Any]:
     """
     connection = await connect(database, "owner")
     try:
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.05)
         yield connection
     finally:

@@ -34,8 +34,8 @@ async def seed(connection: Any, old: Model | None, new: Model) -> dict[str, int]
             rows += await _missing(connection, one)
         counts[one.table] = len(rows)
         touched |= {subject for row in rows if (subject := _subject(one.table, row)) is not None}
-    for kind, subject in sorted(touched):
-        await connection.execute("SELECT wangge.touch($1, $2)", kind, subject)
+    for named in sorted(touched):
+        await connection.execute("SELECT wangge.touch($1, $2)", *named)
     return counts
 
 

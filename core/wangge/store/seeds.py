@@ -40,7 +40,8 @@ def module_seed(model: Model) -> Seed:
     """One row per installed module; others become MISSING."""
     types = (("code", "text"), ("version", "text"), ("zh", "text"), ("en", "text"), ("state", "text"))
     rows = [
-        {"id": seed_id("module", m.id), "code": m.id, "version": m.version, "zh": m.label.zh, "en": m.label.en, "state": "INSTALLED"}
+        {"id": seed_id("module", m.id), "code": m.id, "version": m.version, "zh": m.label.zh, "en": m.label.en,
+         "state": "INSTALLED"}
         for m in model.modules.values()
     ]  # fmt: skip
     return Seed("wangge.module", types, rows, "false", keep=("state",))
@@ -48,7 +49,7 @@ def module_seed(model: Model) -> Seed:
 
 def purpose_seed(model: Model) -> Seed:
     """The catalogue of purposes."""
-    types = tuple((n, "text") for n in ("code", "zh", "en", "basis", "law", "keep", "module")) + (("roles", "jsonb"),)
+    types = (*((n, "text") for n in ("code", "zh", "en", "basis", "law", "keep", "module")), ("roles", "jsonb"))
     rows = [
         {
             "id": seed_id("purpose", p.id), "code": p.id, "zh": p.label.zh, "en": p.label.en, "basis": p.basis,
