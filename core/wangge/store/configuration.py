@@ -39,7 +39,13 @@ def configuration(sockets: Path, *, durable: bool) -> str:
         "default_text_search_config": "'pg_catalog.simple'",
     }
     if not durable:
-        lines |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+        lines |= {
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "shared_buffers": "128MB",
+            "full_page_writes": "off",
+            "autovacuum": "off",
+        }
     text = "".join(f"{name} = {value}\n" for name, value in lines.items())
     first = "# Written by Wangge at every start; put own lines into local.conf beside this file.\n"
     return f"{first}{text}include_if_exists = 'local.conf'\n"

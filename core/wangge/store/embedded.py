@@ -16,7 +16,7 @@ from pathlib import Path
 from ..errors import ServiceError
 from .configuration import configuration, host_rules, user_map
 from .database import USERS, Database
-from .place import Place, lock, settle
+from .place import Place, leave, lock, settle
 from .process import launch, run, stop, tail
 from .programs import postgres_programs, postgres_version
 
@@ -62,6 +62,7 @@ class EmbeddedPostgres:
         if self._process is not None:
             stop(self._process, (signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))
             self._process = None
+            leave(self.place)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

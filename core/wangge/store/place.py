@@ -7,6 +7,7 @@ The first start decides; `<home>/services` is that folder, or a link to it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -106,6 +107,12 @@ def lock(place: Place, name: str) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
+
+
+def leave(place: Place) -> None:
+    """Remove the folder of sockets, which lies outside the home, when nobody uses it any more."""
+    with contextlib.suppress(OSError):
+        place.sockets.rmdir()
 
 
 def remove(place: Place) -> None:
