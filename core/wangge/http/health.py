@@ -11,7 +11,8 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from ..identity.scopes import Scopes
-from .messages import send, send_json
+from .messages import send as answer
+from .messages import send_json
 
 
 def health_routes(pool: Any, scopes: Scopes, ready: list[bool]) -> list[ASGIRouteHandler]:
@@ -28,13 +29,13 @@ def health_routes(pool: Any, scopes: Scopes, ready: list[bool]) -> list[ASGIRout
         await send_json(send, 503 if reason else 200, {"status": reason or "ready"})
 
     @asgi("/metrics", copy_scope=False)
-    async def metrics(scope: Scope, receive: Receive, sender: Send) -> None:
+    async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
         lines = [
             "# HELP wangge_start_time_seconds Start of this process.",
             "# TYPE wangge_start_time_seconds gauge",
             f"wangge_start_time_seconds {began:.3f}",
         ]
-        await send(sender, 200, ("\n".join(lines) + "\n").encode(), "text/plain; version=0.0.4; charset=utf-8")
+        await answer(send, 200, ("\n".join(lines) + "\n").encode(), "text/plain; version=0.0.4; charset=utf-8")
 
     return [healthz, readyz, metrics]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -46,6 +47,8 @@ class Roles:
     """Answers which rules are effective; asked once per Scope build and remembered per role and district."""
 
     def __init__(self, world: World) -> None:
+        for name in ("casbin", "casbin.policy", "casbin.enforcer", "casbin.role"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         definition = CasbinModel()
         definition.load_model_from_text(DEFINITION)
         self._enforcer = casbin.Enforcer(definition, RuleAdapter(world))
