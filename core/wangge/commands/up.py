@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -51,4 +50,4 @@ def _steps(demo: bool) -> list[Step]:
 
         await ensure(settings)
 
-    return [plan, demonstrate] if demo and importlib.util.find_spec("wangge.demo") else [plan]
+    return [plan, demonstrate] if demo else [plan]
