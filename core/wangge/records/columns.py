@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -68,28 +68,42 @@ def columns_of(field: Field) -> tuple[tuple[str, str], ...]:
     return (own,)
 
 
-def encode(field: Field, value: Any, sealer: Sealer, row: UUID, prefix: str = "") -> dict[str, Any]:
-    """Column -> JSON value; `prefix` is `<list>.` for a field of a part. All columns are there, null when absent."""
-    columns = columns_of(field)
-    if value is None:
-        return {name: None for name, _ in columns}
+Put = Callable[[dict[str, Any], Any, UUID], None]
+"""Puts a value that is there into a record: (record, value, id of the row)."""
+
+
+def encoder(field: Field, sealer: Sealer, prefix: str = "") -> Put:
+    """What puts values of one field into records (column -> JSON value); `prefix` is `<list>.` for a field of a part."""
     stem = names.column(field)
     if field.sealed:
-        return sealer.seal(field, value, row, prefix)
+        return lambda record, value, row: record.update(sealer.seal(field, value, row, prefix))
     if field.kind == "point":
-        return {
-            f"{stem}_lon": value["lon"],
-            f"{stem}_lat": value["lat"],
-            f"{stem}_crs": value.get("crs"),
-            f"{stem}_accuracy": value.get("accuracy"),
-        }
+        return lambda record, value, _: record.update(_point_columns(stem, value))
     if field.kind == "polygon":
-        return {stem: value, f"{stem}_box": _box(value)}
+        return lambda record, value, _: record.update({stem: value, f"{stem}_box": _box(value)})
     if field.kind == "ref" and len(field.to) > 1:
-        return {stem: _ref(value), f"{stem}_entity": value["entity"] if isinstance(value, Mapping) else None}
+        return lambda record, value, _: record.update(
+            {stem: _ref(value), f"{stem}_entity": value["entity"] if isinstance(value, Mapping) else None}
+        )
     if field.kind == "date" and field.precision:
-        return {stem: value.isoformat(), f"{stem}_precision": getattr(value, "precision", "day")}
-    return {stem: _ref(value) if field.kind in ("ref", "file", "signature") else value}
+        return lambda record, value, _: record.update(
+            {stem: value.isoformat(), f"{stem}_precision": getattr(value, "precision", "day")}
+        )
+
+    def put(record: dict[str, Any], value: Any, _: UUID) -> None:
+        record[stem] = value
+
+    return put
+
+
+def _point_columns(stem: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a point."""
+    return {
+        f"{stem}_lon": value["lon"],
+        f"{stem}_lat": value["lat"],
+        f"{stem}_crs": value.get("crs"),
+        f"{stem}_accuracy": value.get("accuracy"),
+    }
 
 
 def _ref(value: Any) -> Any:

@@ -58,7 +58,7 @@ def draft_all(kit: Kit, scope: Scope, entity: str, inputs: Sequence[Mapping[str,
                 flags=[],
             )
         )
-        fill_defaults(fields, parsed.values, now)
+        fill_defaults(kit.rows.defaults(entity), parsed.values, now)
     return drafts
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from ..model.durations import SHANGHAI
 from ..model.types import Field
 from ..model.values_of_kinds import BadValue, parse_value
 from .columns import is_stored
@@ -16,6 +17,8 @@ from .outcome import Fault
 
 GIVEN = {"parent": (), "area": ("area",), "through": ("area",), "unit": ("unit",)}
 """scope kind -> what an input may name beside the fields."""
+NOW, TODAY = object(), object()
+"""Defaults that are the moment of the write."""
 Settable = Callable[[str], bool]
 
 
@@ -111,15 +114,22 @@ def parse_own_id(value: Any) -> UUID:
     return found
 
 
-def fill_defaults(fields: Mapping[str, Field], values: dict[str, Any], now: dt.datetime) -> None:
-    """Set the defaults of fields that the input does not name."""
-    for field in fields.values():
-        if field.default is None or field.id in values or not is_stored(field):
-            continue
+def defaults_of(fields: Iterable[Field]) -> tuple[tuple[str, Any], ...]:
+    """(field id, value) of the fields with a default; `$now` as NOW or TODAY."""
+    found: list[tuple[str, Any]] = []
+    for field in fields:
         if field.default == "$now":
-            values[field.id] = now.date() if field.kind == "date" else now
-        else:
-            values[field.id] = parse_field(field, field.default)
+            found.append((field.id, TODAY if field.kind == "date" else NOW))
+        elif field.default is not None and is_stored(field):
+            found.append((field.id, parse_field(field, field.default)))
+    return tuple(found)
+
+
+def fill_defaults(defaults: Iterable[tuple[str, Any]], values: dict[str, Any], now: dt.datetime) -> None:
+    """Set the defaults of fields that the input does not name."""
+    for name, value in defaults:
+        if name not in values:
+            values[name] = now if value is NOW else now.astimezone(SHANGHAI).date() if value is TODAY else value
 
 
 def coerce_patch(fields: Mapping[str, Field], patch: Mapping[str, Any]) -> dict[str, Any]:

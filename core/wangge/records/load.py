@@ -98,6 +98,7 @@ class Load:
             for f in self._tables.fields.values()
             if f.required and is_stored(f) and not f.computed and f.kind != "number"
         ]
+        self._defaults = kit.rows.defaults(entity)
         self._areas: dict[UUID, Place] = {}
         self._codes_of_areas: dict[UUID, str] = {}
         self._units: dict[UUID, Place] = {}
@@ -141,7 +142,7 @@ class Load:
                 draft.faults.append(fault)
         if draft.id is _NONE:
             draft.id = uuid7()
-        fill_defaults(fields, draft.values, now)
+        fill_defaults(self._defaults, draft.values, now)
         for field in self._required:
             if draft.values.get(field.id) is None:
                 draft.faults.append(Fault("field.required", (field.id,), field=field.id))

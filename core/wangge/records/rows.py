@@ -13,7 +13,8 @@ import msgspec
 from ..crypto import Keys
 from ..model import names
 from ..model.types import Model
-from .columns import SIDE_KINDS, decode, is_stored
+from .columns import SIDE_KINDS, Put, decode, encoder, is_stored
+from .inputs import defaults_of
 from .sealing import Sealer
 from .statements import Tables, tables_of
 
@@ -29,6 +30,8 @@ class Rows:
         self._keys = keys
         self._tables: dict[str, Tables] = {}
         self._sealers: dict[str, Sealer] = {}
+        self._encoders: dict[str, dict[str, Put]] = {}
+        self._defaults: dict[str, tuple[tuple[str, Any], ...]] = {}
 
     def tables(self, entity: str) -> Tables:
         """Where the entity's values stand."""
@@ -43,6 +46,27 @@ class Rows:
         if found is None:
             owners = {field.id: field.owner or entity for field in self._model.fields_of(entity).values()}
             found = self._sealers[entity] = Sealer(self._keys, entity, owners)
+        return found
+
+    def encoders(self, entity: str) -> dict[str, Put]:
+        """Field id (of parts `<list>.<part>`) -> what puts its values into records."""
+        found = self._encoders.get(entity)
+        if found is None:
+            sealer = self.sealer(entity)
+            found = {}
+            for field in self.tables(entity).fields.values():
+                if field.kind not in SIDE_KINDS and is_stored(field):
+                    found[field.id] = encoder(field, sealer)
+                for part in field.fields:
+                    found[f"{field.id}.{part.id}"] = encoder(part, sealer, f"{field.id}.")
+            self._encoders[entity] = found
+        return found
+
+    def defaults(self, entity: str) -> tuple[tuple[str, Any], ...]:
+        """(field id, value or NOW) of the fields with a default."""
+        found = self._defaults.get(entity)
+        if found is None:
+            found = self._defaults[entity] = defaults_of(self.tables(entity).fields.values())
         return found
 
     def assemble(

@@ -113,7 +113,8 @@ def insert_sql(tables: Tables, *, area_table: str | None, fresh: bool, batch: bo
     if area_table:
         parts.append(
             f"a AS (INSERT INTO {area_table} (row_id, area_id, area_ord, district_id, via, sort) "
-            "SELECT r.id, r.area_id, r.area_ord, r.district_id, coalesce(r._via, 'home'), r._sort FROM r WHERE r.area_id IS NOT NULL)"
+            "SELECT r.id, r.area_id, r.area_ord, r.district_id, coalesce(r._via, 'home'), r._sort FROM r "
+            "WHERE r.area_id IS NOT NULL)"
         )
     parts += _trail(tables, batch)
     return f"WITH {', '.join(parts)} SELECT f.changed, (SELECT count(*) FROM r) AS stored FROM f"

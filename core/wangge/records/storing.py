@@ -16,7 +16,7 @@ from ..model.types import Field
 from ..policy.scope import Scope
 from ..values import Actor, uuid7
 from .claims import CANDIDATE, Claim
-from .columns import SIDE_KINDS, STORED, columns_of, encode, json_text
+from .columns import SIDE_KINDS, STORED, Put, columns_of, json_text
 from .draft import Draft, Order
 from .following import sort_field
 from .kit import Kit
@@ -33,15 +33,13 @@ FLAG = (
 
 def own_record(kit: Kit, draft: Draft) -> dict[str, Any]:
     """The columns of a row in all tables of its chain, as JSON values."""
-    tables = kit.rows.tables(draft.entity)
-    sealer = kit.rows.sealer(draft.entity)
+    encoders = kit.rows.encoders(draft.entity)
     record: dict[str, Any] = {"id": draft.id}
-    place = draft.place.columns()
-    record.update({name: place[name] for name, _ in tables.scope})
-    for name, field in tables.fields.items():
-        value = draft.values.get(name)
-        if value is not None:
-            record.update(encode(field, value, sealer, draft.id))
+    for name, _ in kit.rows.tables(draft.entity).scope:
+        record[name] = getattr(draft.place, name)
+    for name, value in draft.values.items():
+        if value is not None and name in encoders:
+            encoders[name](record, value, draft.id)
     return record
 
 
@@ -51,8 +49,8 @@ def side_records(kit: Kit, entity: str, row: UUID, sheet: Sheet, value: Any) -> 
     if not value:
         return []
     if field.kind == "list":
-        sealer = kit.rows.sealer(entity)
-        return [_part(field, sealer, row, n, part) for n, part in enumerate(value)]
+        encoders = kit.rows.encoders(entity)
+        return [_part(field, encoders, row, n, part) for n, part in enumerate(value)]
     if field.kind == "photos":
         return [
             {"row_id": row, "target_id": item["file"], "ord": n, "role": item.get("role")}
@@ -62,11 +60,12 @@ def side_records(kit: Kit, entity: str, row: UUID, sheet: Sheet, value: Any) -> 
     return [{"row_id": row, "target_id": target, "ord": n} for n, target in enumerate(ids)]
 
 
-def _part(field: Field, sealer: Any, row: UUID, n: int, part: Mapping[str, Any]) -> dict[str, Any]:
+def _part(field: Field, encoders: Mapping[str, Put], row: UUID, n: int, part: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of one part of a list."""
     record: dict[str, Any] = {"id": uuid7(), "row_id": row, "ord": n}
-    for inner in field.fields:
-        if part.get(inner.id) is not None:
-            record.update(encode(inner, part[inner.id], sealer, row, f"{field.id}."))
+    for name, value in part.items():
+        if value is not None:
+            encoders[f"{field.id}.{name}"](record, value, row)
     return record
 
 
