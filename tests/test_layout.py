@@ -30,6 +30,7 @@ ROOMS = (
     (
         "runtime",
         "services",
+        "logs",
         "prepare",
         "demo",
         "crew",

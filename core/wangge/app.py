@@ -21,6 +21,7 @@ from .http.session import session_route
 from .identity.scopes import Scopes
 from .identity.sessions import Sessions
 from .identity.tokens import Tokens
+from .logs import configure
 from .model.load import load_model
 from .model.types import Model
 from .modules.discover import Found, discover
@@ -43,6 +44,7 @@ def load(found: tuple[Found, ...]) -> Model:
 
 def build(settings: Settings) -> Any:
     """The application of one worker; raises WanggeError when schemas, modules or services are wrong."""
+    configure(settings.log_level)
     runtime = load_runtime(settings)
     found = discover()
     model = load(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,9 @@ from ..model.filter import FromActor, FromNow, Given, Operand, Param
 from .ast import Value
 
 Convert = Callable[[Any], Any]
+MARK = "\x01"
+"""encloses the number of a parameter while the text is made: no constant can hold it."""
+PLACE = re.compile(f"{MARK}(\\d+){MARK}")
 TYPES = {
     "integer": "bigint",
     "duration": "bigint",
@@ -102,7 +106,20 @@ class Binder:
         if at is None:
             self.values.append(Value(name, take))
             at = self._known[(key, type_)] = len(self.values)
-        return f"${at}::{type_}"
+        return f"{MARK}{at}{MARK}::{type_}"
+
+    def finish(self, sql: str) -> tuple[str, tuple[Value, ...]]:
+        """The text with `$1`... in the order of use, and the values that it does use: simplifying may have dropped some."""
+        used: list[int] = []
+
+        def number(found: re.Match[str]) -> str:
+            at = int(found[1])
+            if at not in used:
+                used.append(at)
+            return f"${used.index(at) + 1}"
+
+        text = PLACE.sub(number, sql)
+        return text, tuple(self.values[at - 1] for at in used)
 
     def operand(self, operand: Operand, type_: str, convert: Convert | None = None) -> str:
         """The SQL of an operand of a comparison, cast to `type_` (`uuid`, `date`, `text[]`, ...).

@@ -21,7 +21,13 @@ def compile_root(catalog: Catalog, shape: Shape, root: Root) -> Statement:
         sql = _by_id(build, root)
     else:
         sql = _by_ids(build, root)
-    return Statement(f"SELECT ({sql})::json", tuple(build.binder.values), build.marks, frozenset(build.reads))
+    return _statement(build, f"SELECT ({sql})::json")
+
+
+def _statement(build: Build, sql: str) -> Statement:
+    """The finished statement."""
+    text, values = build.binder.finish(sql)
+    return Statement(text, values, build.marks, frozenset(build.reads))
 
 
 def _by_id(build: Build, root: ById) -> str:
@@ -72,7 +78,7 @@ def compile_guard(catalog: Catalog, shape: Shape, entity: str, action: str, *, l
     made = f"json_build_object('id', {row.own('id')}, 'grants', {grants}, 'row', {merged})"
     tail = f" FOR UPDATE OF {', '.join(levels)}" if lock else ""
     sql = f"SELECT {made} FROM {row.from_clause()} WHERE {where} ORDER BY {row.own('id')}{tail}"
-    return Statement(sql, tuple(build.binder.values), False, frozenset(build.reads))
+    return _statement(build, sql)
 
 
 def compile_visible(catalog: Catalog, shape: Shape, entity: str, action: str = "get") -> Statement:
@@ -85,7 +91,7 @@ def compile_visible(catalog: Catalog, shape: Shape, entity: str, action: str = "
         where = all_of([f"{row.own('id')} = ANY({ids})", f"{row.own('removed_at')} IS NULL", visible(row)])
         options.append(f"SELECT {row.own('id')} FROM {row.from_clause()} WHERE {where}")
     sql = " UNION ALL ".join(options) or f"SELECT id FROM unnest({ids}) u(id) WHERE FALSE"
-    return Statement(sql, tuple(build.binder.values), False, frozenset(build.reads))
+    return _statement(build, sql)
 
 
 def compile_find(catalog: Catalog, shape: Shape, entity: str, found: Filter, action: str = "list") -> Statement:
@@ -97,4 +103,4 @@ def compile_find(catalog: Catalog, shape: Shape, entity: str, found: Filter, act
         where = all_of([f"{row.own('removed_at')} IS NULL", visible(row), condition(row, found)])
         options.append(f"SELECT {row.own('id')} FROM {row.from_clause()} WHERE {where}")
     sql = " UNION ALL ".join(options) or "SELECT NULL::uuid WHERE FALSE"
-    return Statement(sql, tuple(build.binder.values), False, frozenset(build.reads))
+    return _statement(build, sql)

@@ -196,7 +196,7 @@ def _under(row: Seen, found: Compare, operand: str) -> str:
     field = row.field(found.field)
     table = names.quote(field.table).replace('"', "'")
     below = (
-        f"ARRAY(WITH RECURSIVE d(code) AS (SELECT {operand} UNION SELECT v.code FROM wangge.code_value v "
+        f'ARRAY(WITH RECURSIVE d(code) AS (SELECT {operand} COLLATE "C" UNION SELECT v.code COLLATE "C" FROM wangge.code_value v '
         f"JOIN d ON v.parent = d.code WHERE v.table_name = {table}) SELECT code FROM d)"
     )
     column = row.column(found.field)
