@@ -18,6 +18,7 @@ from tests.processes import until
 from wangge.errors import SettingsError
 from wangge.files.embedded import EmbeddedS3
 from wangge.files.s3 import S3, s3_from_url
+from wangge.store.place import settle
 
 STRANGE = ("/dir/assign", "/vol/grow", "/col/delete?collection=closed", "/submit", "/1,0", "/buckets/closed/a")
 """Addresses by which an open server would give or take objects."""
@@ -91,6 +92,7 @@ def test_no_other_port_gives_or_takes_anything_from_a_stranger(service_home: Pat
     finally:
         server.stop()
     assert [path for port in ports for path in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock")] == []
+    assert list(settle(service_home).sockets.iterdir()) == []
 
 
 def test_the_description_of_a_service_hides_its_secret() -> None:

