@@ -19,7 +19,7 @@ from ..store.database import Database
 from .positions import CHANNEL, CURRENT
 
 log = structlog.get_logger("wangge.sequencer")
-LOCK = 7146002
+LOCK = 7146003
 POLL = 0.02
 """seconds between two looks while there is nothing to do."""
 ELECT = 1.0
