@@ -9,6 +9,7 @@ import msgspec
 
 from ..values import Label
 from .specs import IndexSpec, TableSpec
+from .types import Field
 
 Lock = Literal["none", "brief", "rewrite"]
 Risk = Literal["none", "refused_by_rows", "loses_data", "needs_consent"]
@@ -34,6 +35,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     sql: tuple[str, ...] = ()
     probe: str = ""
     """a query for the ids (column `id`) of the rows that contradict the step, or whose values it loses."""
+    check: Field | None = None
+    """the probe also gives `value`: a row contradicts when its value does not meet this field."""
     phase: Phase = "expand"
     label: Label
     instead: str = ""
@@ -54,6 +57,7 @@ def step(
     risk: Risk = "none",
     probe: str = "",
     instead: str = "",
+    check: Field | None = None,
     table: TableSpec | None = None,
     index: IndexSpec | None = None,
 ) -> Step:
@@ -69,6 +73,7 @@ def step(
         risk=risk,
         sql=tuple(sql),
         probe=probe,
+        check=check,
         phase="contract" if contracting else "expand",
         label=Label(label[0].format(at=at), label[1].format(at=at)),
         instead=instead,

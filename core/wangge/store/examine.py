@@ -10,6 +10,8 @@ import msgspec
 
 from ..errors import PlanError
 from ..model.steps import Step
+from ..model.types import Field
+from ..model.values_of_kinds import check_value
 
 SHOWN = 5
 CONSENTS = "SELECT step FROM wangge.plan_consent WHERE model = $1"
@@ -41,6 +43,8 @@ async def _examine(connection: Any, one: Step) -> Finding:
     """One step."""
     if not one.probe:
         return Finding(one, 1 if one.risk == "loses_data" else 0)
+    if one.check is not None:
+        return await _check(connection, one, one.check)
     sql = (
         f"WITH q AS MATERIALIZED ({one.probe}) SELECT (SELECT count(*) FROM q) AS count, "
         f"ARRAY(SELECT DISTINCT id::text FROM q ORDER BY 1 LIMIT {SHOWN}) AS ids"
@@ -55,6 +59,18 @@ async def _examine(connection: Any, one: Step) -> Finding:
             step=one.name,
         ) from error
     return Finding(one, row["count"], tuple(row["ids"]))
+
+
+async def _check(connection: Any, one: Step, field: Field) -> Finding:
+    """A step whose values Python judges, as it judges input."""
+    count = 0
+    ids: list[str] = []
+    async for row in connection.cursor(one.probe, prefetch=5000):
+        if check_value(field, row["value"]) is not None:
+            count += 1
+            if len(ids) < SHOWN:
+                ids.append(str(row["id"]))
+    return Finding(one, count, tuple(sorted(ids)))
 
 
 async def refuse(connection: Any, findings: Sequence[Finding], version: str, allow: frozenset[str]) -> None:

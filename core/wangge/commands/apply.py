@@ -1,0 +1,48 @@
+"""`wangge apply`: bring the database to what the schema files say; a step that loses data must be named."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import Any
+
+from .plan import add_paths
+
+
+def add(subparsers: Any) -> None:
+    """Describe the arguments."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "apply",
+        help="change the database to what the schema files say",
+        description="Run the steps that `wangge plan` prints. Steps that lose data must be named with --allow; steps that rows "
+        "contradict are refused. Safe to repeat, also after it was killed.",
+    )
+    add_paths(parser)
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="STEP", help="run this step although it loses data (repeatable)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Apply; what is done is printed as it happens."""
+    from ..services import services_of
+    from ..settings import Settings
+    from ..store.apply import apply_model
+    from .plan import load
+
+    model = load(args.paths)
+    with services_of(Settings.from_environment(os.environ)) as runtime:
+        applied = asyncio.run(
+            apply_model(
+                runtime.database, model, allow=frozenset(args.allow), progress=lambda text: print(text, flush=True)
+            )
+        )
+    for table, count in applied.seeded.items():
+        if count:
+            print(f"{table}: {count} rows")
+    if unused := set(args.allow) - {one.name for one in applied.steps}:
+        print(f"not needed: --allow {', '.join(sorted(unused))}", file=sys.stderr)
+    print(f"{len(applied.steps)} steps" if applied.changed else "nothing to do")
+    return 0
