@@ -23,7 +23,7 @@ import pytest_asyncio
 from tests.template import prepare_template
 from wangge.crypto import Keys, load_keys
 from wangge.errors import WanggeError
-from wangge.files.embedded import EmbeddedS3
+from wangge.files.embedded import EmbeddedS3, tidy
 from wangge.files.s3 import S3
 from wangge.settings import Settings
 from wangge.store.database import Database
@@ -148,6 +148,7 @@ def service_home(pytestconfig: pytest.Config) -> Iterator[Path]:
     home.chmod(0o755)
     yield home
     if (home / "services").exists():
+        tidy(settle(home))
         remove(settle(home))
 
 

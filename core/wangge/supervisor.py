@@ -32,8 +32,8 @@ _TICK = 0.2
 _MEND_SECONDS = 5.0
 
 
-class Stopped(BaseException):
-    """A signal asked us to end while something was still being started."""
+class Stopped(KeyboardInterrupt):
+    """A signal asked us to end while something was still being started; asyncio lets this kind of exception through."""
 
 
 class Supervisor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import importlib.metadata
 import os
@@ -56,7 +57,7 @@ class EmbeddedS3:
         place = self._place = settle(self.home)
         if self._lock is None:
             self._lock = lock(place, "s3")
-        _remove_sockets(place)  # of a server that was killed
+        tidy(place)  # of a server that was killed
         try:
             self._launch(place)
         except BaseException:
@@ -67,7 +68,7 @@ class EmbeddedS3:
         """End it; acknowledged objects are on disk, so nothing is lost when it must be killed."""
         if self._process is not None and self._place is not None:
             stop(self._process, (signal.SIGTERM, 3.0))
-            _remove_sockets(self._place)
+            tidy(self._place)
             leave(self._place)
         self._process, self._service, self._ports = None, None, {}
         if self._lock is not None:
@@ -98,6 +99,7 @@ class EmbeddedS3:
         for _ in range(_TRIES):  # between finding a free port and using it, somebody else may take it
             self._ports = self._ports or dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
             port = self._ports["s3.port"]
+            place.write(folder / "ports.json", msgspec.json.encode(list(self._ports.values())).decode())
             self._service = S3(endpoint=f"127.0.0.1:{port}", access_key=access_key, secret_key=secret_key)
             command = [str(_program(place)), *_options(folder, place.sockets, self._ports)]
             self._process = launch(place, command, log=self.log, death_signal="KILL", folder=folder)
@@ -207,7 +209,11 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _remove_sockets(place: Place) -> None:
-    """Remove the sockets of the object storage, which it leaves behind; PostgreSQL's has another kind of name."""
-    for file in place.sockets.glob("*.sock"):
+def tidy(place: Place) -> None:
+    """Remove the sockets of a server that has ended; it leaves them behind, those of its inner ports in /tmp."""
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        for port in msgspec.json.decode((place.folder / "s3" / "ports.json").read_bytes(), type=list[int]):
+            for file in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):
+                file.unlink(missing_ok=True)
+    for file in place.sockets.glob("*.sock"):  # PostgreSQL's has another kind of name
         file.unlink(missing_ok=True)

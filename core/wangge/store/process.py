@@ -62,8 +62,7 @@ def as_user(place: Place, death_signal: str) -> list[str]:
 
 def environment(place: Place) -> Mapping[str, str]:
     """A service inherits nothing from us: no secret, no locale, no PG* variable."""
-    folders = {"HOME": str(place.folder), "TMPDIR": str(place.sockets)}
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "USER": place.user, "LC_ALL": "C", **folders}
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(place.folder), "USER": place.user, "LC_ALL": "C"}
 
 
 def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> None:
