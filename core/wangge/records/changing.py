@@ -40,7 +40,7 @@ async def lock(
     found = await connection.fetchval(guard.sql, *guard.bind(scope, [[row]]))
     answer = EXACT.decode(found) if found is not None else None
     if answer is None or (answer["row"].get("removed_at") is not None) is not removed:
-        raise Denied("row.unknown", "there is no such record for the caller", entity=entity)
+        raise Denied("row.unknown", "there is no such record for the caller")
     stored = answer["row"]
     sheets = await kit.rows.sheets(connection, entity, [row])
     return Locked(stored, kit.rows.assemble(entity, stored, sheets.get(row)), [grants[n] for n in answer["grants"]])

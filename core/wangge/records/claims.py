@@ -16,6 +16,7 @@ HOLDERS = (
     "SELECT key_hash, row_id FROM wangge.claim WHERE key_hash = ANY($1::bytea[]) AND NOT contested "
     "AND valid = '(,)'::tstzrange"
 )
+CONTESTED = "SELECT key_hash, row_id FROM wangge.claim WHERE key_hash = ANY($1::bytea[]) AND contested"
 CANDIDATE = (
     "INSERT INTO wangge.duplicate_candidate (id, revision, created_at, updated_at, area_id, area_ord, district_id, "
     'entity, first, second, "constraint", state) '
@@ -67,6 +68,14 @@ class Claims:
             return {}
         found = await reader.fetch(HOLDERS, [claim.key_hash for claim in claims])
         return {bytes(row["key_hash"]): row["row_id"] for row in found}
+
+    async def contested(self, reader: Any, claims: list[Claim]) -> dict[bytes, set[UUID]]:
+        """Key -> the rows that would hold it if nobody did."""
+        rows: dict[bytes, set[UUID]] = {}
+        if claims:
+            for row in await reader.fetch(CONTESTED, [claim.key_hash for claim in claims]):
+                rows.setdefault(bytes(row["key_hash"]), set()).add(row["row_id"])
+        return rows
 
 
 def is_claimed(unique: Unique, fields: Mapping[str, Field]) -> bool:

@@ -139,28 +139,31 @@ async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: A
             draft.faults.append(fault)
 
 
-async def claim(kit: Kit, reader: Any, scope: Scope | None, drafts: Sequence[Draft]) -> list[Claimed]:
+async def claim(kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft]) -> list[Claimed]:
     """The claims of new rows, which of them are contested, and who holds those.
 
     A holder that the caller sees refuses the row; a hidden one does where the key says `refuse`.
     """
     found: list[Claimed] = []
-    taken: dict[bytes, UUID] = {}
+    own: dict[bytes, UUID] = {}
     for draft in drafts:
         claims = kit.claims.of(draft.entity, draft.values)
         holders = await kit.claims.holders(reader, claims)
+        contested = await kit.claims.contested(reader, [one for one in claims if one.key_hash in holders])
         for one in claims:
-            holder = holders.get(one.key_hash) or taken.get(one.key_hash)
-            if holder == draft.id:
+            holder = holders.get(one.key_hash)
+            path = (one.unique.fields[0],)
+            if one.key_hash in own:
+                draft.faults.append(Fault("unique.taken", path, id=str(own[one.key_hash])))
                 continue
-            if holder is None:
-                taken[one.key_hash] = draft.id
+            own[one.key_hash] = draft.id
+            if holder is None or holder == draft.id:
                 found.append((draft, one, False, None))
                 continue
-            path = (one.unique.fields[0],)
-            seen = one.key_hash in taken or bool(await kit.references.visible(reader, scope, draft.entity, {holder}))
+            rows = {holder, *contested.get(one.key_hash, ())}
+            seen = await kit.references.visible(reader, scope, draft.entity, rows)
             if seen:
-                draft.faults.append(Fault("unique.taken", path, id=str(holder)))
+                draft.faults.append(Fault("unique.taken", path, id=str(min(seen))))
             elif one.unique.on_hidden == "refuse":
                 draft.faults.append(Fault("unique.taken", path))
             else:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from ..crypto import Keys
+from ..errors import Denied
 from ..model.names import table
 from ..modules.hooks import Hooks
 from ..policy.scope import Scope
@@ -88,7 +89,7 @@ class Records:
         self,
         scope: Scope,
         entity: str,
-        id: UUID,
+        id: UUID | str,
         patch: Mapping[str, Any],
         if_revision: int | None = None,
         confirm: frozenset[str] = frozenset(),
@@ -104,33 +105,33 @@ class Records:
             scope,
             order,
             lambda c: change(
-                self.kit, c, scope, entity, id, patch, if_revision, order, Handle(self.kit, c, scope, order)
+                self.kit, c, scope, entity, row_id(id), patch, if_revision, order, Handle(self.kit, c, scope, order)
             ),
         )
 
     async def remove(
-        self, scope: Scope, entity: str, id: UUID, reason: str | None = None, *, language: str = "zh"
+        self, scope: Scope, entity: str, id: UUID | str, reason: str | None = None, *, language: str = "zh"
     ) -> Outcome:
         """Remove a row so that `restore` brings it back."""
         order = Order(reason=reason, language=language)
         return await self._in_transaction(
-            scope, order, lambda c: put_away(self.kit, c, scope, entity, id, order, removed=True)
+            scope, order, lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=True)
         )
 
     async def restore(
-        self, scope: Scope, entity: str, id: UUID, reason: str | None = None, *, language: str = "zh"
+        self, scope: Scope, entity: str, id: UUID | str, reason: str | None = None, *, language: str = "zh"
     ) -> Outcome:
         """Bring a removed row back."""
         order = Order(reason=reason, language=language)
         return await self._in_transaction(
-            scope, order, lambda c: put_away(self.kit, c, scope, entity, id, order, removed=False)
+            scope, order, lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=False)
         )
 
     async def perform(
         self,
         scope: Scope,
         entity: str,
-        id: UUID,
+        id: UUID | str,
         operation: str,
         input: Mapping[str, Any],
         if_revision: int | None = None,
@@ -149,7 +150,16 @@ class Records:
             scope,
             order,
             lambda c: carry_out(
-                self.kit, c, scope, entity, id, operation, input, if_revision, order, Handle(self.kit, c, scope, order)
+                self.kit,
+                c,
+                scope,
+                entity,
+                row_id(id),
+                operation,
+                input,
+                if_revision,
+                order,
+                Handle(self.kit, c, scope, order),
             ),
         )
 
@@ -205,6 +215,14 @@ class Records:
                 draft.faults.append(Fault("id.unusable", ("id",)))
         refuse(self.kit, drafts, Order())
         return Outcome(tuple(draft.id for draft in drafts))
+
+
+def row_id(given: UUID | str) -> UUID:
+    """The id of a row; what is no id names no row. Raises Denied."""
+    try:
+        return given if isinstance(given, UUID) else UUID(given)
+    except ValueError:
+        raise Denied("row.unknown", "there is no such record for the caller") from None
 
 
 def taken(error: Exception) -> Fault:

@@ -68,6 +68,7 @@ DO $$ BEGIN
             EXCLUDE USING gist (key_hash WITH =, valid WITH &&) WHERE (NOT contested AND valid <> '(,)'::tstzrange);
     END IF;
 END $$;
+CREATE INDEX IF NOT EXISTS claim_contested ON wangge.claim (key_hash) WHERE contested;
 CREATE INDEX IF NOT EXISTS claim_row ON wangge.claim (row_id);
 
 -- The last number issued under a prefix. Numbers are issued before the write and outside of its transaction, so that two
