@@ -82,6 +82,7 @@ def build(settings: Settings) -> Any:
         ],
         lifespan=[life],
         openapi_config=None,
+        logging_config=None,
         debug=False,
     )
     return secured(app)

@@ -38,8 +38,8 @@ from .values import Actor, Area, City
 DISTRICTS = ("520102", "520103")
 """the two districts of the demonstration: Nanming and Yunyan."""
 KINDS = {"city": "city", "district": "district", "street": "township", "community": "community"}
-GRIDS = {"S": 8, "M": 40, "L": 800, "XL": 6000}
-"""grids per demonstration district, but for XL: in the whole city."""
+GRIDS = {"T": 2, "S": 8, "M": 40, "L": 800, "XL": 6000}
+"""grids per demonstration district (L: in one of them), but for XL: in the whole city. T is for tests."""
 PER_COMMUNITY = 8
 SINCE = dt.date(2020, 1, 1)
 Progress = Callable[[str, int], None]
@@ -131,7 +131,7 @@ def make_grids(divisions: list[NewArea], scale: str) -> list[NewArea]:
     communities = sorted((a for a in divisions if a.kind == "community"), key=lambda a: a.code)
     chosen: list[NewArea] = []
     starts = DISTRICTS if scale != "XL" else ("",)
-    for district in starts if scale in ("S", "M", "XL") else DISTRICTS[:1]:
+    for district in DISTRICTS[:1] if scale == "L" else starts:
         inside = [c for c in communities if c.code.startswith(district)]
         chosen += inside[: -(-GRIDS[scale] // PER_COMMUNITY)]
     if scale == "L":
@@ -139,7 +139,7 @@ def make_grids(divisions: list[NewArea], scale: str) -> list[NewArea]:
     return [
         NewArea(f"{c.code}{n:02d}00", f"{c.name}第{n}网格", "grid", c.code)
         for c in chosen
-        for n in range(1, PER_COMMUNITY + 1)
+        for n in range(1, min(PER_COMMUNITY, GRIDS[scale]) + 1)
     ]
 
 
