@@ -1,263 +1,273 @@
-"""The filter language as it stands in YAML and in stored rules -> typed filters; every name, operator and value is checked."""
+"""The filter language as mappings (YAML, JSON) into the typed tree, checked against fields, kinds, codes and operands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from ..errors import Invalid
-from ..values import Label
 from .filter import (
+    FALSE,
     OPERATORS,
     SELF,
+    TRUE,
     Compare,
     Every,
     Filter,
-    FromActor,
-    FromArea,
-    FromNow,
-    FromRow,
-    Given,
     Many,
     Not,
-    Operand,
+    Quantifier,
     Refers,
     Some,
 )
-from .kinds import LIST_OPERATORS, MANY, operators
-from .mistakes import nearest
-from .reader import DURATION
+from .mistakes import Mistakes, nearest
+from .operands import ALL_SOURCES, Operands
+from .operators import operators_of
 from .types import Field, Model
-from .values_of_kinds import BadValue, parse_value
-from .yaml import Node
+from .vocabulary import AREA, FILE, SYSTEM, Vocabulary
+from .yaml import DEEPEST, Node
 
-Wrong = Callable[[str, str, int], None]
-"""(code, message, line)."""
-AREA = "wangge.area"
-SYSTEM = {"id": "ref", "revision": "integer", "createdAt": "datetime", "updatedAt": "datetime", "removedAt": "datetime"}
-ACTOR = ("account", "person", "post", "units", "areas")
-QUANTIFIERS = ("some", "every", "none")
+QUANTIFIERS: tuple[Quantifier, ...] = ("some", "every", "none")
+TO_MANY = ("refs", "children", "files", "photos", "list")
 
 
-def parse_filter(model: Model, entity: str, found: Any) -> Filter:
-    """A filter from plain data; raises Invalid `filter.invalid` with the first mistake."""
+def parse_filter(model: Model, entity: str, mapping: Mapping[str, Any]) -> Filter:
+    """The filter of a mapping over an entity's fields (ids or present names). Raises Invalid `filter.invalid`.
 
-    def wrong(code: str, message: str, _line: int) -> None:
-        raise Invalid("filter.invalid", message, reason=code)
+    Values are checked by kind, operators by field; `$new`, `$old`, `$actor`, `$area`, `$now` are operands.
+    """
+    mistakes = Mistakes()
+    found = ConditionReader(Vocabulary(model), mistakes, "", entity, strict=False).read(as_node(mapping, 1))
+    if mistakes.found:
+        first = mistakes.found[0]
+        raise Invalid("filter.invalid", first.message, reason=first.code)
+    return found
 
-    return Conditions(model, wrong).read(entity, to_node(found))
 
-
-def to_node(value: Any, line: int = 0) -> Node:
-    """Plain data as nodes."""
+def as_node(value: Any, line: int, depth: int = 0) -> Node:
+    """A plain JSON or Python value as a node of one line."""
+    if depth > DEEPEST:
+        return Node(None, line)
     if isinstance(value, Mapping):
-        return Node({str(k): to_node(v, line) for k, v in value.items()}, line)
-    if isinstance(value, list | tuple):
-        return Node([to_node(v, line) for v in value], line)
-    return Node(value, line)
+        items = {str(k): as_node(v, line, depth + 1) for k, v in value.items()}
+        return Node(items, line, dict.fromkeys(items, line))
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
+        return Node([as_node(v, line, depth + 1) for v in value], line)
+    if isinstance(value, UUID | Decimal):
+        value = str(value)
+    elif isinstance(value, dt.date | dt.time):
+        value = value.isoformat()
+    return Node(value, line, raw=str(value))
 
 
-class Conditions:
-    """Reads conditions over entities of a model."""
+class ConditionReader:
+    """Reads the conditions of one entity; `sources` are the `$` operands that may stand here.
 
-    def __init__(self, model: Model, wrong: Wrong) -> None:
-        self._model = model
-        self._wrong = wrong
+    `strict` is for files, where a comparison with null or an empty condition is a slip of the pen.
+    """
 
-    def read(self, entity: str, node: Node) -> Filter:
+    def __init__(
+        self,
+        words: Vocabulary,
+        mistakes: Mistakes,
+        file: str,
+        entity: str,
+        *,
+        sources: frozenset[str] = ALL_SOURCES,
+        strict: bool = True,
+        part: Field | None = None,
+    ) -> None:
+        self.words = words
+        self.mistakes = mistakes
+        self.file = file
+        self.entity = entity
+        self.strict = strict
+        self.part = part
+        """a list field: the condition speaks of one of its parts."""
+        self.operands = Operands(self, sources)
+
+    def wrong(self, code: str, message: str, line: int) -> None:
+        """Note a mistake."""
+        self.mistakes.add(code, message, self.file, line)
+
+    def read(self, node: Node) -> Filter:
+        """The filter of a mapping; TRUE where it is wrong."""
+        if self.part is not None:
+            return self._all(node, None, {f.id: f for f in self.part.fields})
+        if self.entity not in self.words.model.entities:
+            self.wrong("unknown_entity", f'there is no entity "{self.entity}"', node.line)
+            return TRUE
+        return self._all(node, self.entity, self.words.fields(self.entity))
+
+    def _all(self, node: Node, entity: str | None, fields: Mapping[str, Field]) -> Filter:
         """All keys of one mapping."""
-        return self._all(node, lambda name, item, line: self._field(entity, name, item, line))
-
-    def _all(self, node: Node, read: Callable[[str, Node, int], Filter]) -> Filter:
-        """and, or, not, and fields."""
         if not isinstance(node.value, dict):
-            self._wrong("condition", "a condition is a mapping: {field: {eq: value}}", node.line)
-            return Every(())
-        found: list[Filter] = []
-        for name, item in node.value.items():
-            line = node.keys.get(name, node.line)
-            if name in ("and", "or"):
-                if not isinstance(item.value, list):
-                    self._wrong("condition", f'"{name}" holds a list of conditions', line)
-                    continue
-                items = tuple(self._all(sub, read) for sub in item.value)
-                found.append(Every(items) if name == "and" else Some(items))
-            elif name == "not":
-                found.append(Not(self._all(item, read)))
-            else:
-                found.append(read(name, item, line))
-        return found[0] if len(found) == 1 else Every(tuple(found))
-
-    def _implicit(self, entity: str) -> dict[str, str]:
-        """Implicit references of an entity."""
-        kind = self._model.root_scope(entity).kind
-        if kind in ("area", "parent", "through"):
-            return {"area": AREA, "district": AREA}
-        return {"unit": "wangge.unit"} if kind == "unit" else {}
-
-    def _field(self, entity: str, name: str, item: Node, line: int) -> Filter:
-        """The condition on one field of an entity."""
-        if entity == AREA and name == "within":
-            return Compare(SELF, "within", self._operand(item, None, line, "within"))
-        if name in SYSTEM:
-            kind = Field(id=name, name=name, kind=SYSTEM[name], label=Label("", ""))
-            return self._compares(kind, item, line, name)
-        fields = self._model.fields_of(entity)
-        field = fields.get(name) or next((f for f in fields.values() if f.name == name), None)
-        implicit = self._implicit(entity)
-        if field is None and name in implicit:
-            return Refers(name, self.read(implicit[name], item))
-        if field is None:
-            known = [f.name for f in fields.values()] + list(implicit) + list(SYSTEM)
-            self._wrong("unknown_field", f'"{name}" is no field of {entity}.{nearest(name, known)}', line)
-            return Every(())
-        if field.kind == "ref" and not self._is_presence(item):
-            return (
-                Refers(field.id, self.read(field.to[0], item))
-                if field.to and field.to[0] in self._model.entities
-                else Every(())
-            )
-        if field.kind in MANY and not self._is_presence(item):
-            return self._many(field, item, line)
-        return self._compares(field, item, line, field.id)
-
-    def _is_presence(self, item: Node) -> bool:
-        """Whether it is `{isNull: ...}`."""
-        return isinstance(item.value, dict) and set(item.value) == {"isNull"}
-
-    def _many(self, field: Field, item: Node, line: int) -> Filter:
-        """some, every, none."""
-        if not isinstance(item.value, dict) or not item.value or any(q not in QUANTIFIERS for q in item.value):
-            self._wrong(
+            self.wrong(
                 "condition",
-                f'"{field.name}" has several rows: write {{some: ...}}, {{every: ...}} or {{none: ...}}',
-                line,
+                "a condition is a mapping like {state: {eq: CLOSED}}",
+                node.line,
             )
-            return Every(())
-        found: list[Filter] = []
-        for quantifier, inner in item.value.items():
-            if field.kind == "list":
-                parts = {p.name: p for p in field.fields} | {p.id: p for p in field.fields}
-                made = self._all(inner, lambda name, sub, at, known=parts: self._part(field, known, name, sub, at))  # type: ignore[misc] # bound now
-            elif field.kind in ("files", "photos"):
-                made = self._all(inner, lambda name, sub, at: self._no_part(field, name, at))
-            else:
-                made = self.read(field.to[0], inner) if field.to and field.to[0] in self._model.entities else Every(())
-            found.append(Many(field.id, quantifier, made))
-        return found[0] if len(found) == 1 else Every(tuple(found))
+            return TRUE
+        items = [self._item(key, node.keys.get(key, node.line), sub, entity, fields) for key, sub in node.value.items()]
+        return items[0] if len(items) == 1 else Every(tuple(items))
 
-    def _part(self, field: Field, known: Mapping[str, Field], name: str, item: Node, line: int) -> Filter:
-        """The condition on a field of a part."""
-        part = known.get(name)
-        if part is None:
-            self._wrong("unknown_field", f'"{name}" is no field of {field.name}.{nearest(name, known)}', line)
-            return Every(())
-        return self._compares(part, item, line, part.id)
-
-    def _no_part(self, field: Field, name: str, line: int) -> Filter:
-        """Files have no fields to compare."""
-        self._wrong("unknown_field", f'"{name}" cannot be compared in {field.name}: use {{some: {{}}}}', line)
-        return Every(())
-
-    def _compares(self, field: Field, item: Node, line: int, name: str) -> Filter:
-        """The operators of one field."""
-        if not isinstance(item.value, dict) or not item.value:
-            self._wrong("condition", f'"{field.name}" needs an operator: write {{{field.name}: {{eq: ...}}}}', line)
-            return Every(())
-        found: list[Filter] = []
-        allowed = (
-            operators(field)
-            if field.id not in SYSTEM or field.id != "id"
-            else operators(field) | {"eq", "ne", "in", "notIn"}
-        )
-        for operator, operand in item.value.items():
-            at = item.keys.get(operator, line)
-            if operator not in OPERATORS:
-                self._wrong("unknown_operator", f'"{operator}" is no operator.{nearest(operator, OPERATORS)}', at)
-            elif operator not in allowed:
-                choices = ", ".join(sorted(allowed))
-                self._wrong(
-                    "operator_not_for_kind",
-                    f'"{operator}" does not fit "{field.name}" ({field.kind}): use {choices}',
-                    at,
-                )
-            else:
-                found.append(Compare(name, operator, self._operand(operand, field, at, operator)))
-        return found[0] if len(found) == 1 else Every(tuple(found))
-
-    def _operand(self, node: Node, field: Field | None, line: int, operator: str) -> Operand:
-        """A constant, or a value of the actor, the area, the moment or the row."""
-        value = node.value
-        if value == "$now":
-            return FromNow()
-        if value == "$area":
-            return FromArea()
-        if isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
-            return self._named(next(iter(value)), value[next(iter(value))], line)
-        plain = node.plain()
-        if field is not None and operator not in ("isNull", "near", "within") and plain is not None:
-            self._check(field, plain, operator, line)
-        if operator == "isNull" and not isinstance(plain, bool):
-            self._wrong("condition", "isNull takes true or false", line)
-        return Given(plain)
-
-    def _named(self, name: str, node: Node, line: int) -> Operand:
-        """`{$actor: ...}`, `{$now: ...}`, `{$new: ...}`, `{$old: ...}`."""
-        value = str(node.value)
-        if name == "$actor" and value in ACTOR:
-            return FromActor(value)  # type: ignore[arg-type] # one of ACTOR
-        if name == "$now" and DURATION.fullmatch(value.lstrip("+-")):
-            return FromNow(value)
-        if name in ("$new", "$old"):
-            return FromRow("new" if name == "$new" else "old", tuple(value.split(".")))
-        self._wrong(
-            "unknown_operand",
-            f"{{{name}: {value}}} is no value: use $now, {{$now: -P30D}}, $area, {{$actor: person}}, {{$new: field}}",
-            line,
-        )
-        return Given(None)
-
-    def _check(self, field: Field, value: Any, operator: str, line: int) -> None:
-        """Whether a constant fits the field: enum values and codes must exist."""
-        values = value if operator in LIST_OPERATORS else [value]
-        if not isinstance(values, list):
-            self._wrong("condition", f'"{operator}" takes a list', line)
-            return
-        for one in values:
-            if field.kind in ("code", "codes"):
-                self._check_code(field, one, line)
-                continue
-            if operator in ("contains", "startsWith") or field.kind in (
-                "number",
-                "phone",
-                "id_number",
-                "email",
-                "credit_code",
-                "url",
-            ):
-                right = isinstance(one, str)
-            else:
-                right = _fits(field, one)
-            if not right:
-                known = [v.value for v in field.values]
-                self._wrong(
-                    "value_not_for_kind",
-                    f'"{one}" is no value of "{field.name}" ({field.kind}).{nearest(str(one), known)}',
+    def _item(
+        self,
+        key: str,
+        line: int,
+        node: Node,
+        entity: str | None,
+        fields: Mapping[str, Field],
+    ) -> Filter:
+        """and, or, not, the area itself, or a field."""
+        if key in ("and", "or"):
+            if not isinstance(node.value, list):
+                self.wrong(
+                    "condition",
+                    f'"{key}" takes a list of conditions: [{{...}}, {{...}}]',
                     line,
                 )
+                return TRUE
+            found = tuple(self._all(sub, entity, fields) for sub in node.value)
+            return Every(found) if key == "and" else Some(found)
+        if key == "not":
+            return Not(self._all(node, entity, fields))
+        if key == "within" and entity == AREA:
+            return Compare(SELF, "within", self.operands.area(node, line))
+        if entity is not None and key in SYSTEM:
+            return self._compare(SYSTEM[key], node, line)
+        field = self.words.named(fields, key)
+        if field is None:
+            self._unknown(key, line, entity, fields)
+            return TRUE
+        return self._field(field, node, line)
 
-    def _check_code(self, field: Field, value: Any, line: int) -> None:
-        """A code must stand in its table."""
-        table = self._model.tables.get(field.table)
-        if table is not None and str(value) not in {c.code for c in table.codes}:
-            known = [c.code for c in table.codes]
-            self._wrong("unknown_code", f'"{value}" is no code of {field.table}.{nearest(str(value), known)}', line)
+    def _unknown(self, key: str, line: int, entity: str | None, fields: Mapping[str, Field]) -> None:
+        """Note a field that nobody declares, or a stray operator."""
+        of = f'"{entity}"' if entity else "a part of the list"
+        if key in OPERATORS:
+            self.wrong(
+                "condition",
+                f'"{key}" is an operator: name the field first, like {{state: {{{key}: ...}}}}',
+                line,
+            )
+            return
+        known = [*(f.name for f in fields.values()), *(SYSTEM if entity else ())]
+        self.wrong("unknown_field", f'{of} has no field "{key}".{nearest(key, known)}', line)
 
+    def _field(self, field: Field, node: Node, line: int) -> Filter:
+        """The condition on one field."""
+        if field.kind in TO_MANY:
+            return self._many(field, node, line)
+        if field.kind == "ref":
+            return self._ref(field, node, line)
+        return self._compare(field, node, line)
 
-def _fits(field: Field, value: Any) -> bool:
-    """Whether a wire value parses."""
-    try:
-        parse_value(field, value)
-    except BadValue:
-        return False
-    return True
+    def _ref(self, field: Field, node: Node, line: int) -> Filter:
+        """`{isNull: ...}`, conditions on the target, or `{<Type>: {...}}` for one entity of several."""
+        if not isinstance(node.value, dict):
+            self.wrong(
+                "condition",
+                f'"{field.name}" is a reference: write {{{field.name}: {{id: {{eq: ...}}}}}}',
+                line,
+            )
+            return TRUE
+        found: list[Filter] = []
+        inner = dict(node.value)
+        if "isNull" in inner:
+            at = node.keys.get("isNull", line)
+            found.append(Compare(field.id, "isNull", self.operands.flag(inner.pop("isNull"), at)))
+        for operator in sorted(OPERATORS & set(inner) - {"within"}):
+            text = f'"{field.name}" is a reference without "{operator}": write {{id: {{{operator}: ...}}}}'
+            self.wrong("operator_of_kind", text, node.keys.get(operator, line))
+            del inner[operator]
+        for key in list(inner):
+            target = self.words.entity_of_type(key) if len(field.to) > 1 else None
+            if target in field.to:
+                found.append(Refers(field.id, self._target(str(target), inner.pop(key)), target))
+        if inner or not node.value:
+            found.append(self._refers(field, Node(inner, node.line, node.keys), line))
+        return found[0] if len(found) == 1 else Every(tuple(found))
+
+    def _refers(self, field: Field, node: Node, line: int) -> Filter:
+        """The target meets a condition; of a reference to several entities only the id can be asked without a type."""
+        if len(field.to) > 1:
+            other = set(node.value) - {"id"}
+            if other:
+                types = [self.words.type_of(name) for name in field.to]
+                self.wrong(
+                    "union",
+                    f'"{field.name}" points to several entities: name one, like {{{types[0]}: {{...}}}}',
+                    line,
+                )
+                return TRUE
+            return Refers(field.id, self._all(node, None, {"id": SYSTEM["id"]}))
+        if not field.to or field.to[0] not in self.words.model.entities:
+            return FALSE
+        return Refers(field.id, self._target(field.to[0], node))
+
+    def _target(self, entity: str, node: Node) -> Filter:
+        """A condition over the rows of another entity."""
+        if entity not in self.words.model.entities:
+            return FALSE
+        return self._all(node, entity, self.words.fields(entity))
+
+    def _many(self, field: Field, node: Node, line: int) -> Filter:
+        """some, every, none."""
+        form = f"{{{field.name}: {{some: {{...}}}}}}"
+        if not isinstance(node.value, dict) or not node.value:
+            self.wrong("condition", f'"{field.name}" has many rows: write {form}', line)
+            return TRUE
+        found: list[Filter] = []
+        for key, sub in node.value.items():
+            at = node.keys.get(key, line)
+            if key not in QUANTIFIERS:
+                self.wrong(
+                    "unknown_operator",
+                    f'"{key}" is none of some, every, none: write {form}',
+                    at,
+                )
+                continue
+            found.append(Many(field.id, key, self._inner(field, sub)))
+        return found[0] if len(found) == 1 else Every(tuple(found))
+
+    def _inner(self, field: Field, node: Node) -> Filter:
+        """A condition over the parts or rows behind a field."""
+        if field.kind == "list":
+            return self._all(node, None, {f.id: f for f in field.fields})
+        entity = FILE if field.kind in ("files", "photos") else field.to[0] if field.to else ""
+        return self._target(entity, node)
+
+    def _compare(self, field: Field, node: Node, line: int) -> Filter:
+        """The operators of one field."""
+        if not isinstance(node.value, dict):
+            shown = node.raw if node.raw is not None else "..."
+            self.wrong(
+                "condition",
+                f"write {{{field.name}: {{eq: {shown}}}}}: a field is followed by operators",
+                line,
+            )
+            return TRUE
+        if not node.value and self.strict:
+            self.wrong(
+                "condition",
+                f'the condition on "{field.name}" is empty: name an operator',
+                line,
+            )
+        found: list[Filter] = []
+        known = operators_of(field)
+        for operator, sub in node.value.items():
+            at = node.keys.get(operator, line)
+            if operator not in OPERATORS:
+                text = f'"{operator}" is no operator of "{field.name}".{nearest(operator, known)}'
+                self.wrong("unknown_operator", text, at)
+            elif operator not in known:
+                what = "sealed" if field.sealed else field.kind
+                text = f'"{operator}" is not for "{field.name}" ({what}). Possible: {", ".join(known)}.'
+                self.wrong("operator_of_kind", text, at)
+            else:
+                found.append(Compare(field.id, operator, self.operands.read(field, operator, sub, at)))
+        return found[0] if len(found) == 1 else Every(tuple(found))

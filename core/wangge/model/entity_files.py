@@ -1,251 +1,324 @@
-"""`entities/*.yaml`: an entity without its conditions, and what is still to be read when all entities are known."""
+"""One entity file: everything but its conditions, which are kept as nodes until all entities are known."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from .fields import KEYS as FIELD_KEYS
-from .fields import NAME, Pending, read_field, unique_names
+import msgspec
+
+from ..values import Label
+from .fields import FieldDraft, read_field, read_order
+from .mistakes import Mistakes, nearest
 from .reader import Reader
-from .types import Entity, Field, Layout, Retention, RowScope, Unique
-from .yaml import Node
+from .types import Entity, Layout, Operation, Retention, RowScope, Source, Unique
+from .words import CODE_NAME, ENTITY_NAME, FIELD_NAME, TYPE_NAME
+from .yaml import Node, read_yaml
 
 KEYS = (
     "entity type plural label description kind_of scope fields checks unique order search retention history writes operations "
     "layout retired managed"
 ).split()
-ENTITY = r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*"
-TYPE = r"[A-Z][A-Za-z0-9]*"
-GENERAL = frozenset(
-    "Activity Decision Item Record Plan Clue Data Object Entity Thing Info Detail Event Entry Type".split()
-)
-BUILT_IN = frozenset(
-    "Query Mutation Subscription Int Float String Boolean ID JSON GeoJSON Date Time DateTime Decimal BigInt Point PageInfo "
-    "TotalCount InputError Language Removed SortDirection Me Node FileLink".split()
-)
-MAX_FIELDS = 500
-LONGEST_TABLE = 40
-CORE = "wangge"
+GRADES = ("refuse", "confirm", "flag")
 SCOPES = ("area", "city", "unit")
+SCOPE_FORMS = ("parent", "through", "self")
+MOST_FIELDS = 500
 
 
-class Draft:
-    """An entity as read from its file, with the nodes of its conditions."""
+@dataclass
+class CheckDraft:
+    """A check whose condition is not read yet; `message` is None when messages.yaml has it."""
 
-    def __init__(self, entity: Entity, pending: Pending, checks: list[Reader], reader: Reader) -> None:
-        self.entity = entity
-        self.pending = pending
-        self.checks = checks
-        self.reader = reader
+    reader: Reader
+    code: str
+    grade: str
+    when: Node | None
+    message: Label | None
 
 
-def read_entity(node: Node, file: str, stem: str, module: str, mistakes: Any, *, first_party: bool) -> Draft | None:
-    """The entity of one file; None when nothing of it is usable."""
-    reader = Reader(node, file, mistakes, "an entity", KEYS)
+@dataclass
+class EntityDraft:
+    """An entity whose conditions are not read yet."""
+
+    entity: Entity
+    reader: Reader
+    fields: list[FieldDraft] = field(default_factory=list)
+    checks: list[CheckDraft] = field(default_factory=list)
+    guards: dict[str, Node] = field(default_factory=dict)
+
+
+def read_entity(path: Path, file: str, module: str, mistakes: Mistakes) -> EntityDraft | None:
+    """The entity of a file; None when it has no usable name."""
+    node = read_yaml(path, file, mistakes)
+    if node is None:
+        return None
+    reader = Reader(node, file, mistakes, "the entity")
     if not reader.ok:
         return None
-    name = reader.text("entity", required=True, pattern=ENTITY, form="<module>.<entity> in small letters, digits and _")
+    if reader.has("extend"):
+        reader.wrong(
+            "extension",
+            "an extension stands under extends/, not under entities/",
+            reader.line_of("extend"),
+        )
+        return None
+    reader.only(KEYS)
+    name = _name(reader, path, module)
     if not name:
         return None
-    reader.what = f'the entity "{name}"'
-    _name(reader, name, stem, module)
-    pending = Pending()
-    fields = _fields(reader, module, pending)
-    made = Entity(
-        name=name,
-        type=_type(reader, module, first_party),
-        plural=_plural(reader, module, first_party),
-        label=reader.label(),
-        description=reader.label("description") if reader.has("description") else None,
-        kind_of=reader.text("kind_of", pattern=ENTITY, form="<module>.<entity>") or None,
-        scope=_scope(reader),
-        fields=fields,
+    draft = EntityDraft(_head(reader, name), reader)
+    draft.fields = _fields(reader, module)
+    draft.checks = [_check(r, module) for r in reader.each("checks", "a check", ("code", "grade", "when", "message"))]
+    operations = _operations(reader, draft, module)
+    draft.entity = msgspec.structs.replace(
+        draft.entity,
+        fields=tuple(f.field for f in draft.fields),
         unique=_unique(reader),
-        order=_order(reader),
+        order=read_order(reader),
         search=reader.texts("search"),
         retention=_retention(reader),
         history=_history(reader),
-        writes=reader.choice("writes", ("generated", "operations"), "generated"),  # type: ignore[arg-type] # one of them
+        operations=operations,
         layout=_layout(reader),
         retired=reader.texts("retired"),
-        managed=reader.flag("managed"),
-        source=reader.source("entity"),
     )
-    checks = reader.each("checks", "a check", ("code", "grade", "when", "message", "with"))
-    return Draft(made, pending, checks, reader)
+    return draft
 
 
-def _name(reader: Reader, name: str, stem: str, module: str) -> None:
-    """The name agrees with the module and the file."""
+def _name(reader: Reader, path: Path, module: str) -> str:
+    """`<module>.<entity>`, as the folder and the file say."""
+    name = reader.text("entity", required=True)
+    if not name:
+        return ""
+    line = reader.line_of("entity")
+    if not re.fullmatch(ENTITY_NAME, name):
+        reader.wrong(
+            "entity_name",
+            f'"{name}" is no name of an entity: small letters, like "{module}.{path.stem}"',
+            line,
+        )
+        return ""
     owner, _, local = name.partition(".")
     if owner != module:
         reader.wrong(
             "other_module",
-            f'"{name}" stands in the module "{module}": call it "{module}.{local}"',
-            reader.line_of("entity"),
+            f'"{name}" stands in the module "{module}": name it "{module}.{local}"',
+            line,
         )
-    if local != stem:
-        reader.wrong(
-            "file_name", f'"{name}" stands in {stem}.yaml: name the file {local}.yaml', reader.line_of("entity")
-        )
-    if len(local) > LONGEST_TABLE:
-        reader.wrong("name_too_long", f'"{local}" is longer than {LONGEST_TABLE} characters', reader.line_of("entity"))
-    if local.endswith(("_area", "_ext")):
-        reader.wrong(
-            "reserved_name", f'"{local}" ends like a table of the core: choose another name', reader.line_of("entity")
-        )
-
-
-def _type(reader: Reader, module: str, first_party: bool) -> str:
-    """The GraphQL type."""
-    found = reader.text("type", required=True, pattern=TYPE, form="a type is PascalCase, like RentalRoom")
-    if not found:
         return ""
-    if module != CORE and (found in BUILT_IN or found.startswith("__")):
+    if local != path.stem:
         reader.wrong(
-            "type_taken", f"the type \"{found}\" is GraphQL's or the core's: choose another", reader.line_of("type")
+            "file_name",
+            f'"{name}" stands in "{path.name}": rename the file to "{local}.yaml"',
+            line,
         )
-    if module != CORE and found in GENERAL:
+    reader.what = f'the entity "{name}"'
+    return name
+
+
+def _head(reader: Reader, name: str) -> Entity:
+    """The keys that are no lists."""
+    type_ = reader.text("type", required=True)
+    if type_ and not re.fullmatch(TYPE_NAME, type_):
+        better = "".join(w[:1].upper() + w[1:] for w in re.split(r"[^A-Za-z0-9]+", type_)) or "Dog"
         reader.wrong(
-            "general_type",
-            f'"{found}" says too little for a whole platform: say of what, like Dog{found}',
+            "type_name",
+            f'"{type_}" is no GraphQL type: PascalCase, like "{better}"',
             reader.line_of("type"),
         )
-    for ending in ("Connection", "Edge", "Where", "Order", "Input", "Payload"):
-        if found.endswith(ending) and found != ending:
-            reader.wrong(
-                "type_taken", f"a type that ends in {ending} would clash with generated ones", reader.line_of("type")
-            )
-    prefix = "".join(word.capitalize() for word in module.split("_"))
-    if not first_party and not found.startswith(prefix):
-        reader.wrong("no_prefix", f'types of "{module}" begin with {prefix}: {prefix}{found}', reader.line_of("type"))
-    return found
-
-
-def _plural(reader: Reader, module: str, first_party: bool) -> str:
-    """The root field of the connection."""
-    found = reader.text("plural", required=True, pattern=NAME, form="a plural is camelCase, like rentalRooms")
-    words = module.split("_")
-    prefix = words[0] + "".join(word.capitalize() for word in words[1:])
-    if found and not first_party and not found.startswith(prefix):
-        reader.wrong("no_prefix", f'plurals of "{module}" begin with {prefix}', reader.line_of("plural"))
-    single = reader.text("type")
-    if found and single and found == single[:1].lower() + single[1:]:
+    plural = reader.text("plural", required=True)
+    if plural and not re.fullmatch(FIELD_NAME, plural):
         reader.wrong(
-            "plural_is_single",
-            f'"{found}" is also the field of one {single}: use another plural',
+            "plural_name",
+            f'"{plural}" is no plural: camelCase, like "incidents"',
             reader.line_of("plural"),
         )
-    return found
-
-
-def _fields(reader: Reader, module: str, pending: Pending) -> tuple[Field, ...]:
-    """The own fields."""
-    readers = reader.each("fields", "a field", FIELD_KEYS)
-    if len(readers) > MAX_FIELDS:
-        reader.wrong(
-            "too_many_fields",
-            f"an entity has at most {MAX_FIELDS} fields, not {len(readers)}: split it",
-            reader.line_of("fields"),
-        )
-        readers = readers[:MAX_FIELDS]
-    if not readers and not reader.has("kind_of"):
-        reader.wrong("missing", f'{reader.what} needs "fields"')
-    reserved = module != CORE
-    found = [f for f in (read_field(r, module, pending, reserved=reserved) for r in readers) if f is not None]
-    unique_names(reader, found)
-    gone = {n.value: n.line for n in reader.nodes("retired")}
-    for field in found:
-        if field.id in gone:
-            reader.wrong(
-                "retired_id", f'the id "{field.id}" is retired and never used again: choose another', field.source.line
-            )
-    return tuple(found)
+    return Entity(
+        name=name,
+        type=type_,
+        plural=plural,
+        label=reader.label(),
+        description=reader.label("description") if reader.has("description") else None,
+        kind_of=reader.text("kind_of") or None,
+        scope=_scope(reader),
+        writes=reader.choice("writes", ("generated", "operations"), "generated"),  # type: ignore[arg-type] # by choice
+        managed=reader.flag("managed"),
+        source=Source(reader.file, reader.line_of("entity")),
+    )
 
 
 def _scope(reader: Reader) -> RowScope:
-    """`area | city | unit | {parent: f} | {through: [f]} | {self: f}`."""
+    """area, city, unit, or `{parent|through|self: ...}`."""
     node = reader.items.get("scope")
     if node is None:
-        if not reader.has("kind_of"):
+        reader.wrong(
+            "missing",
+            f'{reader.what} needs "scope": area, city, unit, {{parent: ref}}, {{through: [...]}}, {{self: ref}}',
+        )
+        return RowScope("city")
+    line = reader.line_of("scope")
+    if isinstance(node.value, dict):
+        kind, inner = next(iter(node.value.items()), ("", node))
+        if len(node.value) == 1 and kind in SCOPE_FORMS:
+            items = inner.value if isinstance(inner.value, list) else [inner]
+            names = tuple(str(item.raw) for item in items if item.raw is not None)
+            if names and len(names) == len(items) and (kind == "through" or len(names) == 1):
+                return RowScope(kind, names)  # type: ignore[arg-type] # one of SCOPE_FORMS
+            shown = "{through: [residences]}" if kind == "through" else f"{{{kind}: person}}"
             reader.wrong(
-                "missing", f'{reader.what} needs "scope": area, city, unit, {{parent: field}}, {{through: [field]}}'
+                "scope",
+                f"the scope names {'fields' if kind == 'through' else 'one field'}: {shown}",
+                line,
             )
-        return RowScope("area")
-    if isinstance(node.value, str):
-        return RowScope(reader.choice("scope", SCOPES, "area"))  # type: ignore[arg-type] # one of SCOPES
-    inner = Reader(node, reader.file, reader.mistakes, "scope", ("parent", "through", "self"))
-    for kind in ("parent", "self"):
-        if inner.has(kind):
-            return RowScope(kind, (inner.text(kind, required=True),))
-    if inner.has("through"):
-        fields = inner.texts("through")
-        if not fields:
-            inner.wrong("missing", "through names at least one field")
-        return RowScope("through", fields)
-    inner.wrong("scope", "scope is area, city, unit, {parent: field}, {through: [field]} or {self: field}")
-    return RowScope("area")
+            return RowScope("city")
+    elif node.value in SCOPES:
+        return RowScope(node.value)
+    shown = str(node.raw) if node.raw is not None else str(node.plain())
+    near = nearest(shown, (*SCOPES, *SCOPE_FORMS))
+    reader.wrong(
+        "scope",
+        f'"{shown}" is no scope: area, city, unit, {{parent: ref}}, {{through: [...]}} or {{self: ref}}.{near}',
+        line,
+    )
+    return RowScope("city")
+
+
+def _fields(reader: Reader, module: str) -> list[FieldDraft]:
+    """The fields, each name and id once."""
+    nodes: list[Node] = reader.get("fields", list, required=True) or []
+    if len(nodes) > MOST_FIELDS:
+        text = f"{reader.what} has {len(nodes)} fields; at most {MOST_FIELDS}: split it"
+        reader.wrong("too_many_fields", text, reader.line_of("fields"))
+        return []
+    drafts = [d for d in (read_field(node, reader, module) for node in nodes) if d is not None]
+    found = unique_fields(drafts, reader.texts("retired"))
+    for draft in found:
+        if draft.parts:
+            draft.parts = unique_fields(draft.parts, draft.field.retired)
+            draft.field = msgspec.structs.replace(draft.field, fields=tuple(p.field for p in draft.parts))
+    return found
+
+
+def unique_fields(drafts: list[FieldDraft], retired: tuple[str, ...]) -> list[FieldDraft]:
+    """The fields without those whose name or id is taken, or was."""
+    kept: list[FieldDraft] = []
+    taken: dict[str, int] = {}
+    for draft in drafts:
+        reader, names = draft.reader, {draft.field.name, draft.field.id}
+        clash = next((n for n in sorted(names) if n in taken), None)
+        gone = next((n for n in sorted(names) if n in retired), None)
+        if clash is not None:
+            text = f'"{clash}" is a field or the id of one already, on line {taken[clash]}: choose another name'
+            reader.wrong("duplicate_field", text, reader.line_of("name"))
+            continue
+        if gone is not None:
+            text = f'"{gone}" is retired and its column may hold old values: choose another id'
+            reader.wrong(
+                "retired_id",
+                text,
+                reader.line_of("id" if gone == draft.field.id and reader.has("id") else "name"),
+            )
+        taken.update(dict.fromkeys(names, reader.line_of("name")))
+        kept.append(draft)
+    return kept
+
+
+def _check(reader: Reader, module: str) -> CheckDraft:
+    """One check."""
+    code = reader.text("code", required=True)
+    if code and (not re.fullmatch(CODE_NAME, code) or code.partition(".")[0] != module):
+        text = f'"{code}" is no code of this module: small letters, like "{module}.ends_before_start"'
+        reader.wrong("check_code", text, reader.line_of("code"))
+    reader.what = f'the check "{code}"'
+    grade = reader.text("grade", required=True)
+    if grade and grade not in GRADES:
+        reader.wrong(
+            "grade",
+            f'"{grade}" is no grade of a check.{nearest(grade, GRADES)}',
+            reader.line_of("grade"),
+        )
+        grade = "refuse"
+    if not reader.has("when"):
+        reader.wrong("missing", f'{reader.what} needs "when": the condition of a wrong row')
+    message = reader.label("message") if reader.has("message") else None
+    return CheckDraft(reader, code, grade, reader.items.get("when"), message)
 
 
 def _unique(reader: Reader) -> tuple[Unique, ...]:
-    """The unique keys."""
+    """The keys."""
     found = []
-    for one in reader.each("unique", "a unique key", ("fields", "on_hidden")):
-        fields = one.texts("fields")
-        if not fields:
-            one.wrong("missing", 'a unique key needs "fields": [a, b]')
-            continue
-        given = one.choice("on_hidden", ("refuse", "review"), "")
-        found.append(Unique(fields, given or "refuse", one.source()))  # type: ignore[arg-type] # one of them
-    return tuple(found)
-
-
-def _order(reader: Reader) -> tuple[tuple[str, bool], ...]:
-    """`[{name: ASC}]`."""
-    found = []
-    for node in reader.nodes("order"):
-        if not isinstance(node.value, dict) or len(node.value) != 1:
-            reader.wrong("order", "an ordering is written [{name: ASC}]", node.line)
-            continue
-        ((field, direction),) = node.value.items()
-        if direction.value not in ("ASC", "DESC"):
-            reader.wrong("order", f'"{field}" is ordered ASC or DESC, not "{direction.value}"', node.line)
-            continue
-        found.append((field, direction.value == "DESC"))
+    for key in reader.each("unique", f"a key of {reader.what}", ("fields", "on_hidden")):
+        names = key.texts("fields") if key.has("fields") else ()
+        if not names:
+            key.wrong("missing", 'a key needs "fields": {fields: [licenceNo]}')
+        on_hidden = key.choice("on_hidden", ("refuse", "review"), "refuse")
+        found.append(Unique(names, on_hidden, Source(key.file, key.line)))  # type: ignore[arg-type] # by choice
     return tuple(found)
 
 
 def _retention(reader: Reader) -> Retention | None:
-    """`{after, keep, then}`."""
-    inner = reader.below("retention", "retention", ("after", "keep", "then"))
-    if inner is None or not inner.ok:
+    """`{after: closedAt, keep: P5Y, then: anonymise}`."""
+    below = reader.below("retention", f"retention of {reader.what}", ("after", "keep", "then"))
+    if below is None or not below.ok:
         return None
-    then = inner.choice("then", ("anonymise", "erase"), "anonymise", required=True)
-    return Retention(inner.text("after", required=True), inner.duration("keep", required=True), then)  # type: ignore[arg-type] # one of them
+    then = below.choice("then", ("anonymise", "erase"), "anonymise", required=True)
+    return Retention(below.text("after", required=True), below.duration("keep", required=True), then)  # type: ignore[arg-type]
 
 
 def _history(reader: Reader) -> tuple[str, ...] | None:
-    """`{valid: true, key: [...]}`."""
-    inner = reader.below("history", "history", ("valid", "key"))
-    if inner is None or not inner.ok:
+    """`{valid: true, key: [person, kind]}`."""
+    below = reader.below("history", f"history of {reader.what}", ("valid", "key"))
+    if below is None or not below.ok:
         return None
-    if not inner.flag("valid"):
-        return None
-    key = inner.texts("key")
-    if not key:
-        inner.wrong("missing", 'history needs "key": the fields that may not overlap in time')
-    return key
+    if not below.flag("valid"):
+        below.wrong(
+            "history",
+            "history is {valid: true, key: [...]}: write it, or remove history",
+        )
+    return below.texts("key")
+
+
+def _operations(reader: Reader, draft: EntityDraft, module: str) -> tuple[Operation, ...]:
+    """Named writes with their input."""
+    found: dict[str, Operation] = {}
+    for each in reader.each(
+        "operations",
+        f"an operation of {reader.what}",
+        ("name", "label", "input", "guard"),
+    ):
+        name = each.text("name", required=True, pattern=FIELD_NAME, form="camelCase, like merge")
+        if not name:
+            continue
+        if name in found:
+            each.wrong(
+                "duplicate_operation",
+                f'the operation "{name}" stands twice: remove one',
+            )
+        inputs = [
+            d for d in (read_field(node, each, module, part=True) for node in each.nodes("input")) if d is not None
+        ]
+        found[name] = Operation(name, each.label(), tuple(d.field for d in unique_fields(inputs, ())))
+        if each.has("guard"):
+            draft.guards[name] = each.items["guard"]
+    return tuple(found.values())
 
 
 def _layout(reader: Reader) -> Layout:
-    """list, query, form."""
-    inner = reader.below("layout", "layout", ("list", "query", "form"))
-    if inner is None or not inner.ok:
+    """Hints for lists, queries and forms."""
+    below = reader.below("layout", f"layout of {reader.what}", ("list", "query", "form"))
+    if below is None or not below.ok:
         return Layout()
-    form = []
-    for row in inner.nodes("form"):
-        if isinstance(row.value, list):
-            form.append(tuple(str(item.value) for item in row.value))
-        else:
-            inner.wrong("type", "form is a list of rows: [[a, b], [c]]", row.line)
-    return Layout(inner.texts("list"), inner.texts("query"), tuple(form))
+    rows: list[tuple[str, ...]] = []
+    for node in below.nodes("form"):
+        items: list[Any] = node.value if isinstance(node.value, list) else [node]
+        if any(item.raw is None for item in items):
+            below.wrong(
+                "layout",
+                "a form is a list of rows of field names: [[name, sex], [phones]]",
+                node.line,
+            )
+            continue
+        rows.append(tuple(str(item.raw) for item in items))
+    return Layout(below.texts("list"), below.texts("query"), tuple(rows))

@@ -1,376 +1,542 @@
-"""One field of an entity, a list part, an input or a code table's column, as it stands in a file."""
+"""One field of a file: its keys by kind, its form, its defaults; conditions stay nodes until all entities are known."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, get_args
 
 import msgspec
 
 from ..values import Label
-from .kinds import BOUNDED, NOT_UNIQUE, SEALABLE, SEALED_BY_DEFAULT
 from .mistakes import nearest
 from .reader import Reader
 from .types import FIELD_KINDS, SENSITIVITIES, EnumValue, Field, Mask, Sensitivity
-from .values_of_kinds import BadValue, parse_value
+from .words import ENUM_VALUE, FIELD_NAME, RESERVED_FIELDS
 from .yaml import Node
 
-KEYS = (
-    "name id type label description table required visible computed expression inputs written_by default sensitivity raise "
-    "purposes sealed mask with max min pattern unit multiline pinyin precision values to inverse fields order roles max_age retired"
+COMMON = (
+    "name id type label description required visible computed expression inputs written_by default sensitivity raise "
+    "purposes sealed mask with"
 ).split()
-NAME = r"[a-z][a-zA-Z0-9]*"
-NAME_FORM = "a name begins with a small letter and has letters and digits only, like dueAt"
-LONGEST_NAME = 48
-RESERVED = frozenset(
-    "id nodeId revision createdAt updatedAt removedAt createdBy batchId area district unit and or not some every none".split()
-)
-PART_KINDS = frozenset(FIELD_KINDS) - {"list", "children", "refs", "files", "photos", "polygon", "number"}
-SEQUENCE = re.compile(r"\{seq:(\d+)\}")
-NUMBER_PARTS = re.compile(r"\{(?:yyyyMMdd|yyyyMM|yyyy|division6|division9|division12|seq:\d+)\}")
-DEFAULT_MASKS = {"id_number": Mask(first=2, last=1), "phone": Mask(first=3, last=4), "email": Mask(first=1)}
-SENSITIVE = ("personal", "sensitive")
+_NUMBERS = ("min", "max", "unit")
+EXTRA: Mapping[str, tuple[str, ...]] = {
+    "text": ("max", "pattern", "multiline", "pinyin"),
+    "integer": _NUMBERS,
+    "decimal": _NUMBERS,
+    "money": _NUMBERS,
+    "duration": ("min", "max"),
+    "date": ("precision",),
+    "enum": ("values",),
+    "code": ("table",),
+    "codes": ("table",),
+    "ref": ("to",),
+    "refs": ("to",),
+    "children": ("to", "inverse", "order"),
+    "list": ("fields", "retired"),
+    "photos": ("roles", "max_age"),
+    "number": ("pattern",),
+    "url": ("max",),
+}
+"""kind -> keys that only some kinds have."""
+ALL_KEYS = frozenset(COMMON).union(*EXTRA.values())
+SEALABLE = frozenset("text url phone id_number email credit_code".split())
+SEALED_BY_DEFAULT = frozenset("phone id_number email".split())
+DEFAULT_MASKS: Mapping[str, Mask] = {"id_number": Mask(first=2, last=1), "phone": Mask(first=3, last=4)}
+NO_DEFAULT = frozenset("ref refs children list point polygon file files photos signature json number".split())
+TEXTS = frozenset("text url credit_code month phone id_number email".split())
 
 
-class Pending:
-    """Conditions of fields that can only be read when all entities are known."""
+@dataclasses.dataclass
+class FieldDraft:
+    """A field whose conditions are not read yet: `required`, `visible`, `raise`."""
 
-    def __init__(self) -> None:
-        self.required: dict[str, Node] = {}
-        self.visible: dict[str, Node] = {}
-        self.raises: dict[str, tuple[Sensitivity, Node]] = {}
+    field: Field
+    reader: Reader
+    conditions: dict[str, Node] = dataclasses.field(default_factory=dict)
+    parts: list[FieldDraft] = dataclasses.field(default_factory=list)
+    raise_to: Sensitivity = "internal"
 
 
-def read_field(
-    reader: Reader, module: str, pending: Pending, *, part_of: str = "", reserved: bool = True
-) -> Field | None:
-    """The field of one mapping; None when it has no usable name or type."""
-    name = reader.text("name", required=True, pattern=NAME, form=NAME_FORM)
-    kind = reader.text("type", required=True)
-    if not name or not kind:
+def read_field(node: Node, reader_of: Reader, module: str, *, part: bool = False) -> FieldDraft | None:
+    """The field of a mapping; None when it has no usable name."""
+    reader = Reader(node, reader_of.file, reader_of.mistakes, "a field")
+    if not reader.ok:
         return None
-    own_id = reader.text("id", name, pattern=NAME, form=NAME_FORM) or name
-    if kind not in FIELD_KINDS:
-        reader.wrong("unknown_type", f'"{kind}" is no field type.{nearest(kind, FIELD_KINDS)}', reader.line_of("type"))
+    name = reader.text("name", required=True)
+    if not name:
         return None
     reader.what = f'the field "{name}"'
-    if len(name) > LONGEST_NAME or len(own_id) > LONGEST_NAME:
-        reader.wrong("name_too_long", f'"{name}" is longer than {LONGEST_NAME} characters', reader.line_of("name"))
-    if reserved and not part_of and (name in RESERVED or own_id in RESERVED):
+    _check_name(reader, name, "name", part=part)
+    kind = _kind(reader)
+    _check_keys(reader, kind)
+    draft = FieldDraft(Field(id=name, name=name, kind=kind, label=reader.label()), reader)
+    values: dict[str, Any] = {"id": _id(reader, name, part=part)}
+    _read_common(reader, draft, values, kind)
+    _read_kind(reader, draft, values, kind, module)
+    draft.field = _with(draft.field, values)
+    return draft
+
+
+def _with(made: Field, values: dict[str, Any]) -> Field:
+    """The field with values set."""
+    return msgspec.structs.replace(made, **values)
+
+
+def _check_name(reader: Reader, name: str, key: str, *, part: bool) -> None:
+    """camelCase, not reserved."""
+    line = reader.line_of(key)
+    if not re.fullmatch(FIELD_NAME, name):
         reader.wrong(
-            "reserved_name", f'"{name}" is a field that every entity has: choose another name', reader.line_of("name")
+            "name",
+            f'"{name}" is no name of a field: letters and digits in camelCase, like "{camel(name)}"',
+            line,
         )
-    if part_of and kind not in PART_KINDS:
+    elif name in RESERVED_FIELDS and not (part and name in ("kind", "entity")):
         reader.wrong(
-            "not_in_list", f"a part of a list cannot be {kind}: make it an entity of its own", reader.line_of("type")
+            "reserved_name",
+            f'"{name}" is a name of the platform: choose another, like "{name}Of"',
+            line,
         )
-        return None
-    return _field(reader, module, pending, name, own_id, kind, part_of)
 
 
-def _field(reader: Reader, module: str, pending: Pending, name: str, own_id: str, kind: str, part_of: str) -> Field:
-    """The rest of a field."""
-    sensitivity = reader.choice("sensitivity", SENSITIVITIES, "internal")
-    sealed = _sealed(reader, kind, sensitivity)
-    to = _targets(reader, kind)
-    values = _values(reader, kind)
-    low, high = _bounds(reader, kind)
-    inputs = tuple(reader.texts("inputs")) if reader.has("inputs") else None
-    made = Field(
-        id=own_id,
-        name=name,
-        kind=kind,
-        label=reader.label(),
-        description=reader.label("description", required=False) if reader.has("description") else None,
-        table=_table(reader, kind, module),
-        required=_condition(reader, "required", own_id, pending.required),
-        computed=reader.flag("computed"),
-        expression=reader.text("expression") or None,
-        inputs=inputs,
-        written_by=reader.text("written_by") or None,
-        sensitivity=sensitivity,  # type: ignore[arg-type] # one of SENSITIVITIES
-        purposes=tuple(reader.texts("purposes")),
-        sealed=sealed,
-        mask=_mask(reader, kind, sealed),
-        with_module=reader.text("with") or None,
-        max=high,
-        min=low,
-        pattern=_pattern(reader, kind),
-        unit=reader.text("unit") or None,
-        multiline=reader.flag("multiline"),
-        pinyin=reader.flag("pinyin"),
-        precision=reader.flag("precision"),
-        values=values,
-        to=to,
-        inverse=_inverse(reader, kind),
-        fields=_parts(reader, module, kind, name, pending),
-        roles=tuple(reader.texts("roles")),
-        max_age=reader.duration("max_age") or None,
-        retired=tuple(reader.texts("retired")),
-        source=reader.source(),
-    )
-    _condition(reader, "visible", own_id, pending.visible)
-    _raise(reader, own_id, pending)
-    _together(reader, made, part_of)
-    return _with_default(reader, made)
+def camel(name: str) -> str:
+    """The nearest camelCase name."""
+    words = [w for w in re.split(r"[^A-Za-z0-9]+", name) if w]
+    made = "".join(w[0].upper() + w[1:] for w in words)
+    made = made[:1].lower() + made[1:]
+    return made if re.fullmatch(FIELD_NAME, made) else "permitNo"
 
 
-def _sealed(reader: Reader, kind: str, sensitivity: str) -> bool:
-    """Whether the value is stored encrypted."""
-    default = kind in SEALED_BY_DEFAULT or (kind == "text" and sensitivity == "sensitive")
-    sealed = reader.flag("sealed", default)
-    if sealed and kind not in SEALABLE:
-        choices = ", ".join(sorted(SEALABLE))
+def _id(reader: Reader, name: str, *, part: bool) -> str:
+    """The stable id: the first name."""
+    if not reader.has("id"):
+        return name
+    found = reader.text("id", name)
+    _check_name(reader, found, "id", part=part)
+    return found or name
+
+
+def _kind(reader: Reader) -> str:
+    """The type; text where it is wrong."""
+    kind = reader.text("type", required=True)
+    if kind in FIELD_KINDS:
+        return kind
+    if kind:
+        aliases = {
+            "string": "text",
+            "int": "integer",
+            "float": "decimal",
+            "number": "decimal",
+            "bool": "boolean",
+        }
+        known = [*FIELD_KINDS, *aliases]
+        near = f' Did you mean "{aliases[kind]}"?' if kind in aliases else nearest(kind, FIELD_KINDS)
         reader.wrong(
-            "cannot_seal", f"{kind} cannot be sealed: only {choices}; protect it by rules", reader.line_of("sealed")
+            "unknown_type",
+            f'there is no field type "{kind}".{near if known else ""}',
+            reader.line_of("type"),
         )
-        return False
-    return sealed
+    return ""
 
 
-def _targets(reader: Reader, kind: str) -> tuple[str, ...]:
-    """`to:` of a reference: one entity or several."""
-    if kind not in ("ref", "refs", "children"):
-        if reader.has("to"):
-            reader.wrong(
-                "not_for_kind", f'"to" does not belong to {kind}: only to ref, refs and children', reader.line_of("to")
-            )
-        return ()
-    if not reader.has("to"):
-        reader.wrong("missing", f'{reader.what} needs "to": the entity that it points to')
-        return ()
-    several = isinstance(reader.items["to"].value, list)
-    targets = reader.texts("to") if several else (reader.text("to"),)
-    if several and kind != "ref":
-        reader.wrong("one_target", f"{kind} points to one entity", reader.line_of("to"))
-    return targets
-
-
-def _inverse(reader: Reader, kind: str) -> str | None:
-    """The field of the target that points here."""
-    if kind == "children" and not reader.has("inverse"):
-        reader.wrong("missing", f'{reader.what} needs "inverse": the field of the target that points here')
-    return reader.text("inverse") or None
-
-
-def _values(reader: Reader, kind: str) -> tuple[EnumValue, ...]:
-    """The values of an enum, as words or with labels."""
-    if kind != "enum":
-        if reader.has("values"):
-            reader.wrong("not_for_kind", f'"values" belong to enum, not to {kind}', reader.line_of("values"))
-        return ()
-    nodes = reader.nodes("values")
-    if not nodes:
-        reader.wrong("missing", f'{reader.what} needs "values": [A, B]')
-    found: list[EnumValue] = []
-    for node in nodes:
-        value = _enum_value(reader, node)
-        if value is None:
+def _check_keys(reader: Reader, kind: str) -> None:
+    """Unknown keys, and keys of other kinds."""
+    own = {*COMMON, *EXTRA.get(kind, ())}
+    for key, line in reader.keys.items():
+        if key in own or (key in ALL_KEYS and not kind):
             continue
-        if value.value in {v.value for v in found}:
-            reader.wrong("duplicate_value", f'the value "{value.value}" stands twice', node.line)
-        found.append(value)
-    return tuple(found)
+        if key in ALL_KEYS:
+            kinds = ", ".join(k for k, keys in EXTRA.items() if key in keys)
+            reader.wrong(
+                "key_of_other_type",
+                f'"{key}" is not for the type {kind}, only for {kinds}: remove it',
+                line,
+            )
+        else:
+            reader.wrong(
+                "unknown_key",
+                f'{reader.what} has no key "{key}".{nearest(key, own)}',
+                line,
+            )
 
 
-def _enum_value(reader: Reader, node: Node) -> EnumValue | None:
-    """One value of an enum."""
+def _read_common(reader: Reader, draft: FieldDraft, values: dict[str, Any], kind: str) -> None:
+    """What every field may have."""
+    if reader.has("description"):
+        values["description"] = reader.label("description")
+    values["required"] = _required(reader, draft)
+    if (visible := reader.below("visible", f"visible of {reader.what}", ("when",))) is not None:
+        _when(visible, draft, "visible")
+    values["computed"] = reader.flag("computed")
+    if reader.has("expression"):
+        values["expression"] = reader.text("expression", required=True)
+    if reader.has("inputs"):
+        values["inputs"] = reader.texts("inputs")
+    if reader.has("written_by"):
+        values["written_by"] = reader.text("written_by", required=True) or None
+    if reader.has("with"):
+        values["with_module"] = reader.text("with", required=True) or None
+    sensitivity = reader.choice("sensitivity", SENSITIVITIES, "internal")
+    values["sensitivity"] = sensitivity
+    values["purposes"] = reader.texts("purposes")
+    _read_raise(reader, draft)
+    _read_sealed(reader, values, kind, sensitivity)
+    values["mask"] = _mask(reader, kind) or DEFAULT_MASKS.get(kind)
+    _read_default(reader, values, kind)
+
+
+def _required(reader: Reader, draft: FieldDraft) -> bool:
+    """`required: true` or `{when: ...}`."""
+    node = reader.items.get("required")
+    if node is None:
+        return False
     if isinstance(node.value, dict):
-        inner = Reader(node, reader.file, reader.mistakes, f"a value of {reader.what}", ("value", "label"))
-        word, label = inner.text("value", required=True), inner.label(required=False)
-    else:
-        word, label = str(node.value), Label(str(node.value), str(node.value))
-    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", word) or word in ("TRUE", "FALSE", "NULL"):
+        below = reader.below("required", f"required of {reader.what}", ("when",))
+        assert below is not None
+        _when(below, draft, "required")
+        return False
+    return reader.flag("required")
+
+
+def _when(reader: Reader, draft: FieldDraft, which: str) -> None:
+    """Keep the condition for later."""
+    node = reader.items.get("when")
+    if reader.ok and node is None:
         reader.wrong(
-            "enum_form", f'"{word}" is no enum value: write capitals, digits and _, like IN_HANDLING', node.line
+            "missing",
+            f'{reader.what} needs "when": {{when: {{state: {{eq: CLOSED}}}}}}',
+        )
+    elif node is not None:
+        draft.conditions[which] = node
+
+
+def _read_raise(reader: Reader, draft: FieldDraft) -> None:
+    """`raise: {to: sensitive, when: ...}`."""
+    below = reader.below("raise", f"raise of {reader.what}", ("to", "when"))
+    if below is None or not below.ok:
+        return
+    to = below.choice("to", SENSITIVITIES, "sensitive", required=True)
+    draft.raise_to = next((s for s in get_args(Sensitivity) if s == to), "sensitive")
+    _when(below, draft, "raise")
+
+
+def _read_sealed(reader: Reader, values: dict[str, Any], kind: str, sensitivity: str) -> None:
+    """Sealed by default: id numbers, phones, mail addresses, sensitive text."""
+    by_default = kind in SEALED_BY_DEFAULT or (kind == "text" and sensitivity == "sensitive")
+    sealed = reader.flag("sealed", by_default)
+    if sealed and kind and kind not in SEALABLE:
+        text = f"a field of type {kind} cannot be sealed: protect it by rules; sealed are {', '.join(sorted(SEALABLE))}"
+        reader.wrong("sealed_type", text, reader.line_of("sealed"))
+        sealed = False
+    values["sealed"] = sealed
+
+
+def _mask(reader: Reader, kind: str) -> Mask | None:
+    """`{first: 1, last: 2}` of texts, `{to: year|month}` of dates, `{to: building}` of addresses."""
+    below = reader.below("mask", f"mask of {reader.what}", ("first", "last", "to"))
+    if below is None or not below.ok:
+        return None
+    first, last = below.get("first", int, 0), below.get("last", int, 0)
+    to = below.choice("to", ("year", "month", "building"), "")
+    line = reader.line_of("mask")
+    if first < 0 or last < 0 or first + last > 100 or not (first or last or to) or (to and (first or last)):
+        reader.wrong(
+            "mask",
+            "a mask keeps {first: 1} or {last: 4} characters, or cuts {to: year}",
+            line,
         )
         return None
-    return EnumValue(word, label)
+    fits = {"": kind in TEXTS or kind == "number", "building": kind == "text"}.get(to, kind == "date")
+    if kind and not fits:
+        shown = (
+            "dates are cut with {to: year}" if kind == "date" else "it is for texts (first, last) and dates (to: year)"
+        )
+        reader.wrong("mask", f"this mask is not for the type {kind}: {shown}", line)
+        return None
+    return Mask(first, last, to)  # type: ignore[arg-type] # checked by choice
 
 
-def _bounds(reader: Reader, kind: str) -> tuple[Any, Any]:
-    """min and max."""
-    found = []
+def _read_default(reader: Reader, values: dict[str, Any], kind: str) -> None:
+    """A default is a wire value, or $now."""
+    node = reader.items.get("default")
+    if node is None or not kind:
+        return
+    line = reader.line_of("default")
+    if kind in NO_DEFAULT or (kind == "codes" and not isinstance(node.value, list)):
+        reader.wrong(
+            "default",
+            f"a field of type {kind} has no default: remove it, or set the value in before_write",
+            line,
+        )
+    elif isinstance(node.value, list):
+        values["default"] = [str(item.raw) for item in node.value]
+    elif node.raw is None or node.value is None:
+        reader.wrong(
+            "default",
+            f"the default of {reader.what} is one value of the type {kind}",
+            line,
+        )
+    else:
+        values["default"] = node.value if kind in ("boolean", "integer", "duration") else node.raw
+
+
+def _read_kind(reader: Reader, draft: FieldDraft, values: dict[str, Any], kind: str, module: str) -> None:
+    """What only some kinds have."""
+    if kind in ("integer", "duration", "decimal", "money"):
+        _read_bounds(reader, values, kind)
+    elif kind in ("text", "url"):
+        _read_text(reader, values)
+    elif kind == "enum":
+        values["values"] = _enum_values(reader)
+    elif kind in ("code", "codes"):
+        table = reader.text("table", required=True)
+        values["table"] = table if "." in table or not table else f"{module}.{table}"
+    elif kind in ("ref", "refs", "children"):
+        _read_target(reader, values, kind)
+    elif kind == "list":
+        draft.parts = _parts(reader, module)
+        values["fields"] = tuple(p.field for p in draft.parts)
+        values["retired"] = reader.texts("retired")
+    elif kind == "photos":
+        values["roles"] = reader.texts("roles")
+        values["max_age"] = reader.duration("max_age") or None
+    elif kind == "number":
+        values["pattern"] = _number_pattern(reader)
+    elif kind == "date":
+        values["precision"] = reader.flag("precision")
+
+
+def _read_bounds(reader: Reader, values: dict[str, Any], kind: str) -> None:
+    """min and max: integers, or decimals as text."""
+    bounds: dict[str, Decimal] = {}
     for key in ("min", "max"):
         node = reader.items.get(key)
-        value = node.value if node is not None else None
-        if node is not None and kind not in BOUNDED:
-            reader.wrong("not_for_kind", f'"{key}" does not belong to {kind}', node.line)
-            value = None
-        elif node is not None:
-            try:
-                number = float(str(value))
-            except (TypeError, ValueError):
-                reader.wrong("type", f'"{key}" of {reader.what} is a number, not "{value}"', node.line)
-                value = None
-            else:
-                whole = kind in ("text", "integer", "duration")
-                value = int(number) if whole and number == int(number) else str(value) if not whole else value
-        found.append(value)
-    low, high = found
-    if low is not None and high is not None and float(low) > float(high):
-        reader.wrong("min_over_max", f"min {low} is greater than max {high}: swap them", reader.line_of("min"))
-    if kind == "text" and high is not None and not 1 <= float(high) <= 1_000_000:
-        reader.wrong("max_out_of_range", "max of a text lies between 1 and 1,000,000 characters", reader.line_of("max"))
-    return low, high
-
-
-def _pattern(reader: Reader, kind: str) -> str | None:
-    """A regular expression of a text, or the form of a number."""
-    pattern = reader.text("pattern") or None
-    if kind == "number":
-        if pattern is None:
-            reader.wrong("missing", f'{reader.what} needs "pattern", like "{{yyyyMMdd}}{{seq:5}}"')
-        elif len(SEQUENCE.findall(pattern)) != 1:
-            reader.wrong("one_sequence", f'"{pattern}" needs exactly one {{seq:n}}', reader.line_of("pattern"))
-        elif "{" in NUMBER_PARTS.sub("", pattern):
-            reader.wrong(
-                "unknown_part",
-                f'"{pattern}": use {{yyyyMMdd}}, {{yyyyMM}}, {{yyyy}}, {{division6}}, {{seq:n}}',
-                reader.line_of("pattern"),
-            )
-    elif pattern is not None and kind != "text":
-        reader.wrong("not_for_kind", f'"pattern" belongs to text and number, not to {kind}', reader.line_of("pattern"))
-        return None
-    elif pattern is not None:
+        if node is None:
+            continue
         try:
-            re.compile(pattern)
-        except re.error as error:
-            reader.wrong("bad_pattern", f'"{pattern}" is no regular expression: {error}', reader.line_of("pattern"))
-            return None
+            bounds[key] = Decimal(str(node.raw)) if not isinstance(node.value, bool) else Decimal("x")
+            if not bounds[key].is_finite() or (kind in ("integer", "duration") and bounds[key] != int(bounds[key])):
+                raise InvalidOperation
+        except (InvalidOperation, ValueError):
+            what = "a whole number" if kind in ("integer", "duration") else "a number"
+            reader.wrong(
+                "type",
+                f'"{key}" of {reader.what} is {what}, not "{node.raw}"',
+                reader.line_of(key),
+            )
+            bounds.pop(key, None)
+            continue
+        if abs(bounds[key]) > 2**63 - 1:
+            reader.wrong(
+                "bounds",
+                f'"{key}" of {reader.what} does not fit into 64 bits: choose a nearer bound',
+                reader.line_of(key),
+            )
+            bounds.pop(key)
+            continue
+        values[key] = int(bounds[key]) if kind in ("integer", "duration") else format(bounds[key], "f")
+    if len(bounds) == 2 and bounds["min"] > bounds["max"]:
+        reader.wrong(
+            "bounds",
+            f"min of {reader.what} is above max: swap them",
+            reader.line_of("min"),
+        )
+    if reader.has("unit"):
+        values["unit"] = reader.text("unit", required=True)
+
+
+def _read_text(reader: Reader, values: dict[str, Any]) -> None:
+    """Length, form, lines, pinyin."""
+    most = reader.get("max", int)
+    if most is not None and not 1 <= most <= 100_000:
+        reader.wrong(
+            "bounds",
+            f"max of {reader.what} is a length of 1 to 100000 characters",
+            reader.line_of("max"),
+        )
+        most = None
+    values["max"] = most
+    values["multiline"] = reader.flag("multiline")
+    values["pinyin"] = reader.flag("pinyin")
+    pattern = reader.text("pattern") or None
+    if pattern is not None:
+        values["pattern"] = _regex(reader, pattern)
+
+
+def _regex(reader: Reader, pattern: str) -> str | None:
+    """A regular expression that Python and browsers read alike."""
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        reader.wrong(
+            "pattern",
+            f'"{pattern}" is no regular expression: {error}',
+            reader.line_of("pattern"),
+        )
+        return None
+    if len(pattern) > 500 or re.search(r"\(\?(?!:|=|!)|\\[AZzpP]|[*+]\)[*+]", pattern):
+        text = "keep to what browsers know too: no (?P<name>), (?i), \\A, \\Z and no nested repeats like (a+)+"
+        reader.wrong("pattern", f'"{pattern}" is not allowed: {text}', reader.line_of("pattern"))
+        return None
     return pattern
 
 
-def _table(reader: Reader, kind: str, module: str) -> str:
-    """The full name of a code table."""
-    if kind not in ("code", "codes"):
-        if reader.has("table"):
-            reader.wrong("not_for_kind", f'"table" belongs to code and codes, not to {kind}', reader.line_of("table"))
-        return ""
-    name = reader.text("table", required=True)
-    return name if "." in name or not name else f"{module}.{name}"
-
-
-def _condition(reader: Reader, key: str, field: str, pending: dict[str, Node]) -> bool:
-    """`true`, `false` or `{when: ...}`."""
-    node = reader.items.get(key)
-    if node is None:
-        return False
-    if isinstance(node.value, bool):
-        return node.value
-    inner = Reader(node, reader.file, reader.mistakes, f"{key} of {reader.what}", ("when",))
-    if inner.ok and not inner.has("when"):
-        inner.wrong("missing", f"{inner.what} is true, false or {{when: condition}}")
-    if inner.has("when"):
-        pending[field] = inner.items["when"]
-    return False
-
-
-def _raise(reader: Reader, field: str, pending: Pending) -> None:
-    """`raise: {to, when}`."""
-    inner = reader.below("raise", f"raise of {reader.what}", ("to", "when"))
-    if inner is None or not inner.ok:
-        return
-    level = inner.choice("to", SENSITIVITIES, "sensitive", required=True)
-    if inner.has("when"):
-        pending.raises[field] = (level, inner.items["when"])  # type: ignore[assignment] # one of SENSITIVITIES
-    else:
-        inner.wrong("missing", f'{inner.what} needs "when"')
-
-
-def _mask(reader: Reader, kind: str, sealed: bool) -> Mask | None:
-    """How a value is shown masked."""
-    inner = reader.below("mask", f"mask of {reader.what}", ("first", "last", "to"))
-    if inner is None:
-        return DEFAULT_MASKS.get(kind, Mask()) if sealed else None
-    made = Mask(
-        first=inner.get("first", int, 0),
-        last=inner.get("last", int, 0),
-        to=inner.choice("to", ("year", "month", "building"), ""),  # type: ignore[arg-type] # one of them or ""
-    )
-    if made.first < 0 or made.last < 0 or made.first + made.last > 12:
-        inner.wrong("mask", "a mask keeps between 0 and 12 characters in all")
-    if made.to in ("year", "month") and kind != "date":
-        inner.wrong("mask", f"a mask to {made.to} belongs to a date: use {{first: n}}")
-    return made
-
-
-def _parts(reader: Reader, module: str, kind: str, name: str, pending: Pending) -> tuple[Field, ...]:
-    """The fields of a list's parts."""
-    if kind != "list":
-        if reader.has("fields"):
-            reader.wrong("not_for_kind", f'"fields" belong to list, not to {kind}', reader.line_of("fields"))
+def _enum_values(reader: Reader) -> tuple[EnumValue, ...]:
+    """`[{value, label}]`, or plain words that are their own label."""
+    found: dict[str, EnumValue] = {}
+    if not reader.get("values", list, required=True):
+        if reader.has("values") and reader.items["values"].value == []:
+            reader.wrong(
+                "enum",
+                f"{reader.what} has no values: list at least one",
+                reader.line_of("values"),
+            )
         return ()
-    readers = reader.each("fields", f'a field of "{name}"', KEYS)
-    if not readers:
-        reader.wrong("missing", f'{reader.what} needs "fields"')
-    made = [read_field(r, module, Pending(), part_of=name) for r in readers]
-    found = [f for f in made if f is not None]
-    unique_names(reader, found)
+    for node in reader.nodes("values"):
+        made = _enum_value(reader, node)
+        if made is None:
+            continue
+        if made.value in found:
+            reader.wrong(
+                "duplicate_value",
+                f'"{made.value}" stands twice in {reader.what}: remove one',
+                node.line,
+            )
+        found.setdefault(made.value, made)
+    return tuple(found.values())
+
+
+def _enum_value(reader: Reader, node: Node) -> EnumValue | None:
+    """One value."""
+    if isinstance(node.value, dict):
+        below = Reader(
+            node,
+            reader.file,
+            reader.mistakes,
+            f"a value of {reader.what}",
+            ("value", "label"),
+        )
+        value = below.text("value", required=True)
+        made = EnumValue(value, below.label())
+    elif isinstance(node.value, list) or node.raw is None:
+        reader.wrong(
+            "type",
+            f"a value of {reader.what} is {{value: OPEN, label: {{zh: ..., en: ...}}}}",
+            node.line,
+        )
+        return None
+    else:
+        value = node.raw
+        made = EnumValue(value, Label(value, value))
+    if value and (not re.fullmatch(ENUM_VALUE, value) or len(value) > 63):
+        better = re.sub(r"[^A-Z0-9]+", "_", value.upper()).strip("_") or "OPEN"
+        reader.wrong(
+            "enum_value",
+            f'"{value}" is no enum value: capitals, digits and _, like "{better}"',
+            node.line,
+        )
+        return None
+    return made if value else None
+
+
+def _read_target(reader: Reader, values: dict[str, Any], kind: str) -> None:
+    """`to`, `inverse`, `order`."""
+    node = reader.items.get("to")
+    if node is None or not isinstance(node.value, list):
+        to = reader.text("to", required=True)
+        values["to"] = (to,) if to else ()
+    else:
+        values["to"] = reader.texts("to")
+        if len(values["to"]) != len(set(values["to"])) or not values["to"] or (kind != "ref" and len(values["to"]) > 1):
+            text = f"{reader.what} names {'each entity once' if kind == 'ref' else 'one entity'} in to"
+            reader.wrong("target", text, reader.line_of("to"))
+            values["to"] = values["to"][:1]
+    if kind == "children":
+        values["inverse"] = reader.text("inverse", required=True) or None
+        values["order"] = read_order(reader)
+
+
+def read_order(reader: Reader) -> tuple[tuple[str, bool], ...]:
+    """`[{name: ASC}, {code: DESC}]` as (name, descending)."""
+    found: list[tuple[str, bool]] = []
+    for node in reader.nodes("order"):
+        if not isinstance(node.value, dict) or len(node.value) != 1:
+            reader.wrong(
+                "order",
+                "an order is a list of one field each: [{name: ASC}, {code: DESC}]",
+                node.line,
+            )
+            continue
+        name, direction = next(iter(node.value.items()))
+        if direction.value not in ("ASC", "DESC"):
+            reader.wrong(
+                "order",
+                f'"{direction.raw}" is no direction of "{name}": ASC or DESC',
+                direction.line,
+            )
+            continue
+        found.append((name, direction.value == "DESC"))
     return tuple(found)
 
 
-def unique_names(reader: Reader, fields: Iterable[Field]) -> None:
-    """No name and no id stands twice."""
-    names: dict[str, Field] = {}
-    ids: dict[str, Field] = {}
-    for field in fields:
-        for known, key, what in ((names, field.name, "name"), (ids, field.id, "id")):
-            if key in known:
-                line = known[key].source.line
-                reader.wrong(
-                    "duplicate_field",
-                    f'the {what} "{key}" stands twice, first on line {line}: rename one',
-                    field.source.line,
-                )
-            known.setdefault(key, field)
-
-
-def _together(reader: Reader, field: Field, part_of: str) -> None:
-    """What must go together."""
-    if field.sensitivity in SENSITIVE and not field.purposes and not (part_of and field.computed):
+def _parts(reader: Reader, module: str) -> list[FieldDraft]:
+    """The fields of the parts of a list."""
+    nodes = reader.get("fields", list, required=True) or []
+    if reader.has("fields") and not nodes:
         reader.wrong(
-            "no_purposes", f'the {field.sensitivity} field "{field.name}" names no purposes: add purposes: [...]'
+            "missing",
+            f"{reader.what} has no fields: name what its parts have",
+            reader.line_of("fields"),
         )
-    if field.required and field.with_module:
+    found: list[FieldDraft] = []
+    for node in nodes:
+        part = read_field(node, reader, module, part=True)
+        if part is None:
+            continue
+        if part.field.kind in ("list", "children", "refs", "files", "photos", "number"):
+            text = f"a part of a list has no {part.field.kind}: make an entity with a ref to this one"
+            part.reader.wrong("part_type", text, part.reader.line_of("type"))
+            continue
+        found.append(part)
+    return found
+
+
+_TOKEN = re.compile(r"\{([^{}]*)\}")
+_TOKENS = re.compile(r"yyyyMMdd|yyyyMM|yyyy|division6|division12|seq:[1-9][0-9]?")
+
+
+def _number_pattern(reader: Reader) -> str | None:
+    """Literals and `{yyyyMMdd}`, `{division6}`, `{seq:5}`; exactly one seq."""
+    pattern = reader.text("pattern", required=True)
+    if not pattern:
+        return None
+    line = reader.line_of("pattern")
+    tokens = _TOKEN.findall(pattern)
+    for token in tokens:
+        if not _TOKENS.fullmatch(token):
+            known = (
+                "{yyyyMMdd}",
+                "{yyyyMM}",
+                "{yyyy}",
+                "{division6}",
+                "{division12}",
+                "{seq:5}",
+            )
+            reader.wrong(
+                "number_pattern",
+                f'"{{{token}}}" is no part of a number. Possible: {", ".join(known)}.',
+                line,
+            )
+            return None
+    if "{" in _TOKEN.sub("", pattern) or "}" in _TOKEN.sub("", pattern):
+        reader.wrong("number_pattern", f'the braces of "{pattern}" do not match', line)
+    elif sum(token.startswith("seq:") for token in tokens) != 1:
         reader.wrong(
-            "required_with",
-            f'"{field.name}" belongs to an optional module and cannot be required',
-            reader.line_of("required"),
+            "number_pattern",
+            f'"{pattern}" has exactly one {{seq:n}}, like {{yyyyMMdd}}{{seq:5}}',
+            line,
         )
-    if field.required and field.kind == "children":
-        reader.wrong("not_for_kind", "children cannot be required", reader.line_of("required"))
-    if field.pinyin and field.kind != "text":
-        reader.wrong("not_for_kind", f'"pinyin" belongs to text, not to {field.kind}', reader.line_of("pinyin"))
-    if field.precision and field.kind != "date":
-        reader.wrong("not_for_kind", f'"precision" belongs to date, not to {field.kind}', reader.line_of("precision"))
-    if field.multiline and field.kind != "text":
-        reader.wrong("not_for_kind", f'"multiline" belongs to text, not to {field.kind}', reader.line_of("multiline"))
-    if field.mask is not None and reader.has("mask") and field.kind in NOT_UNIQUE:
-        reader.wrong("mask", f"{field.kind} has no mask", reader.line_of("mask"))
-
-
-def _with_default(reader: Reader, field: Field) -> Field:
-    """The field with its default, if it fits."""
-    node = reader.items.get("default")
-    if node is None:
-        return field
-    value = node.plain()
-    if value == "$now" and field.kind in ("date", "datetime"):
-        return _replaced(field, value)
-    if field.kind in ("list", "refs", "children", "files", "photos", "number", "ref"):
-        reader.wrong("default", f"{field.kind} has no default", node.line)
-        return field
-    try:
-        parse_value(field, value)
-    except BadValue as bad:
-        choices = nearest(str(value), [v.value for v in field.values])
-        reader.wrong("default", f'the default "{value}" is no value of {field.kind} ({bad.code}).{choices}', node.line)
-        return field
-    return _replaced(field, value)
-
-
-def _replaced(field: Field, default: Any) -> Field:
-    """The field with a default."""
-    return msgspec.structs.replace(field, default=default)
+    return pattern

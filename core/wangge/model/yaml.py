@@ -17,13 +17,21 @@ DEEPEST = 40
 class Node:
     """A value at a line: a scalar, a list of nodes, or a mapping of text to nodes."""
 
-    __slots__ = ("keys", "line", "value")
+    __slots__ = ("keys", "line", "raw", "value")
 
-    def __init__(self, value: Any, line: int, keys: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        value: Any,
+        line: int,
+        keys: dict[str, int] | None = None,
+        raw: str | None = None,
+    ) -> None:
         self.value = value
         self.line = line
         self.keys = keys or {}
         """mapping: the line of each key."""
+        self.raw = raw
+        """scalar: the text as it is written, so that `1.10` stays a version."""
 
     def plain(self) -> Any:
         """The value without lines."""
@@ -34,14 +42,21 @@ class Node:
         return self.value
 
 
-class _Loader(yaml.SafeLoader):
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc] # PyYAML's own choice of C or Python
     """The core schema of YAML 1.2: `yes`, `on`, `NO` and dates stay text."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 # the class attribute that PyYAML reads
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"),
+    list("-+0123456789"),
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
@@ -58,13 +73,23 @@ def read_yaml(path: Path, file: str, mistakes: Mistakes) -> Node | None:
         mistakes.add("unreadable", f"the file cannot be read: {error.strerror}", file, 1)
         return None
     if len(raw) > LARGEST:
-        mistakes.add("too_large", f"the file has {len(raw)} bytes; at most {LARGEST}: split it", file, 1)
+        mistakes.add(
+            "too_large",
+            f"the file has {len(raw)} bytes; at most {LARGEST}: split it",
+            file,
+            1,
+        )
         return None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        mistakes.add("not_utf8", "the file is not UTF-8: save it with the encoding UTF-8", file, line)
+        mistakes.add(
+            "not_utf8",
+            "the file is not UTF-8: save it with the encoding UTF-8",
+            file,
+            line,
+        )
         return None
     return parse_yaml(text, file, mistakes)
 
@@ -73,22 +98,15 @@ def parse_yaml(text: str, file: str, mistakes: Mistakes) -> Node | None:
     """The document of a text."""
     loader = None
     try:
+        if not _acceptable(text, file, mistakes):
+            return None
         loader = _Loader(text)
-        for event in _events(text):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                mistakes.add(
-                    "alias", "anchors and aliases are not allowed: write the value out", file, event.start_mark.line + 1
-                )
-                return None
-            if getattr(event, "tag", None):
-                mistakes.add("tag", f"the tag {event.tag} is not allowed: remove it", file, event.start_mark.line + 1)
-                return None
         root = loader.get_single_node()
     except yaml.YAMLError as error:
-        _syntax(error, file, mistakes)
+        _syntax(error, text, file, mistakes)
         return None
     except (RecursionError, ValueError) as error:
-        mistakes.add("syntax", f"this is not readable YAML: {type(error).__name__}", file, 1)
+        mistakes.add("syntax", f"this is not readable YAML: {error}", file, 1)
         return None
     finally:
         if loader is not None:
@@ -99,35 +117,61 @@ def parse_yaml(text: str, file: str, mistakes: Mistakes) -> Node | None:
     return _node(root, file, mistakes, 0)
 
 
-def _events(text: str) -> Any:
-    """The parser's events."""
-    return yaml.parse(text, Loader=_Loader)
+def _acceptable(text: str, file: str, mistakes: Mistakes) -> bool:
+    """Whether the document has no aliases, tags and abysses; told before anything is built from it."""
+    depth = 0
+    events: Any = yaml.parse(text, Loader=_Loader)
+    for event in events:
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            mistakes.add(
+                "alias",
+                "anchors and aliases are not allowed: write the value out",
+                file,
+                line,
+            )
+            return False
+        if getattr(event, "tag", None):
+            mistakes.add("tag", f"the tag {event.tag} is not allowed: remove it", file, line)
+            return False
+        opens = isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent)
+        depth += opens - isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent)
+        if depth > DEEPEST:
+            mistakes.add(
+                "too_deep",
+                f"the file nests deeper than {DEEPEST} levels: flatten it",
+                file,
+                line,
+            )
+            return False
+    return True
 
 
-def _syntax(error: yaml.YAMLError, file: str, mistakes: Mistakes) -> None:
+def _syntax(error: yaml.YAMLError, text: str, file: str, mistakes: Mistakes) -> None:
     """A syntax error in one sentence."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark is not None else 1
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     code, hint = "syntax", "check indentation, quotes and brackets"
     if "expected a single document" in str(error):
-        code, what, hint = "several_documents", "the file has several documents", "keep one and remove the `---`"
-    elif "\\t" in str(what) or "'\\t'" in str(error):
-        code, hint = "tab", "indent with spaces, not tabs"
+        code, what, hint = (
+            "several_documents",
+            "the file has several documents",
+            "keep one and remove the `---`",
+        )
+    elif any(row.lstrip(" ").startswith("\t") for row in text.split("\n")[max(0, line - 2) : line]):
+        code, what, hint = "tab", "a line is indented with a tab", "indent with spaces"
     mistakes.add(code, f"{what}: {hint}", file, line)
 
 
 def _node(node: yaml.Node, file: str, mistakes: Mistakes, depth: int) -> Node:
     """A PyYAML node as ours."""
     line = node.start_mark.line + 1
-    if depth > DEEPEST:
-        mistakes.add("too_deep", f"the file nests deeper than {DEEPEST} levels", file, line)
-        return Node(None, line)
     if isinstance(node, yaml.SequenceNode):
         return Node([_node(item, file, mistakes, depth + 1) for item in node.value], line)
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, file, mistakes, depth)
-    return Node(_scalar(node), line)
+    return Node(_scalar(node), line, raw=str(node.value))
 
 
 def _mapping(node: yaml.MappingNode, file: str, mistakes: Mistakes, depth: int) -> Node:
@@ -142,7 +186,10 @@ def _mapping(node: yaml.MappingNode, file: str, mistakes: Mistakes, depth: int) 
         key = str(key_node.value)
         if key in found:
             mistakes.add(
-                "duplicate_key", f'"{key}" stands twice here, first on line {keys[key]}: remove one', file, line
+                "duplicate_key",
+                f'"{key}" stands twice here, first on line {keys[key]}: remove one',
+                file,
+                line,
             )
             continue
         found[key] = _node(value_node, file, mistakes, depth + 1)
@@ -157,7 +204,7 @@ def _scalar(node: yaml.Node) -> Any:
     if kind == "bool":
         return text == "true"
     if kind == "int":
-        return int(text)
+        return int(text) if len(text) <= 30 else text
     if kind == "float":
         return float(text)
     return None if kind == "null" else text

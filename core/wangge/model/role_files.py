@@ -1,0 +1,123 @@
+"""roles.yaml: roles and default rules; conditions of rules stay nodes until all entities are known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..values import Label
+from .mistakes import Mistakes, nearest
+from .reader import Reader
+from .types import Role, Rule, Source
+from .words import FIELD_NAME, LOCAL_NAME
+from .yaml import Node, read_yaml
+
+ACTIONS = "list get list_removed aggregate create update remove restore erase export subscribe match reveal".split()
+LEVELS = ("hidden", "masked", "clear")
+EFFECTS = ("allow", "deny", "prohibit")
+RULE_KEYS = ("role", "entity", "actions", "fields", "where", "purpose", "effect", "via")
+
+
+@dataclass
+class RuleDraft:
+    """A rule whose condition is not read yet."""
+
+    rule: Rule
+    reader: Reader
+    where: Node | None
+    fields: Reader | None
+
+
+def read_roles(path: Path, file: str, mistakes: Mistakes) -> tuple[list[tuple[Role, Reader]], list[RuleDraft]]:
+    """The roles and rules of a file; nothing when there is none."""
+    if not path.is_file():
+        return [], []
+    node = read_yaml(path, file, mistakes)
+    if node is None:
+        return [], []
+    reader = Reader(node, file, mistakes, "roles.yaml", ("roles", "rules"))
+    if not reader.ok:
+        return [], []
+    roles = [(_role(each), each) for each in reader.each("roles", "a role", ("id", "zh", "en", "inherits"))]
+    rules = [_rule(each) for each in reader.each("rules", "a rule", (*RULE_KEYS, "district"))]
+    return [(role, each) for role, each in roles if role.id], rules
+
+
+def _role(reader: Reader) -> Role:
+    """One role."""
+    id_ = reader.text(
+        "id",
+        required=True,
+        pattern=LOCAL_NAME,
+        form="small letters, like station_clerk",
+    )
+    reader.what = f'the role "{id_}"'
+    label = Label(reader.text("zh", required=True), reader.text("en", required=True))
+    return Role(id_, label, reader.texts("inherits"), Source(reader.file, reader.line))
+
+
+def _rule(reader: Reader) -> RuleDraft:
+    """One rule."""
+    if reader.has("district"):
+        text = "a module's rule holds in every district: a district's own rules are published in the console"
+        reader.wrong("rule_district", text, reader.line_of("district"))
+    role, entity = (
+        reader.text("role", required=True),
+        reader.text("entity", required=True),
+    )
+    reader.what = f'the rule of "{role}" for "{entity}"'
+    levels, fields = _levels(reader)
+    rule = Rule(
+        role=role,
+        entity=entity,
+        actions=_actions(reader),
+        fields=levels,
+        purpose=reader.text("purpose") or None,
+        effect=reader.choice("effect", EFFECTS, "allow"),  # type: ignore[arg-type] # checked by choice
+        via=reader.text("via") or None,
+        source=Source(reader.file, reader.line),
+    )
+    return RuleDraft(rule, reader, reader.items.get("where"), fields)
+
+
+def _actions(reader: Reader) -> tuple[str, ...]:
+    """The actions, each once."""
+    found = reader.texts("actions") if reader.has("actions") else ()
+    line = reader.line_of("actions")
+    if not found:
+        reader.wrong("missing", f'{reader.what} needs "actions": [list, get]', line)
+    for n, action in enumerate(found):
+        if action not in ACTIONS and not re.fullmatch(rf"do:{FIELD_NAME}", action):
+            reader.wrong(
+                "unknown_action",
+                f'there is no action "{action}".{nearest(action, [*ACTIONS, "do:<operation>"])}',
+                line,
+            )
+        if action in found[:n]:
+            reader.wrong(
+                "duplicate_item",
+                f'the action "{action}" stands twice in {reader.what}: remove one',
+                line,
+            )
+    return tuple(dict.fromkeys(found))
+
+
+def _levels(reader: Reader) -> tuple[dict[str, str], Reader | None]:
+    """`{"*": clear, name: masked}`."""
+    node = reader.items.get("fields")
+    if node is None:
+        return {}, None
+    below = Reader(node, reader.file, reader.mistakes, f"fields of {reader.what}")
+    found: dict[str, str] = {}
+    for name, level in below.items.items():
+        if level.value not in LEVELS:
+            shown = level.raw if level.raw is not None else "..."
+            below.wrong(
+                "unknown_level",
+                f'"{shown}" is no level of "{name}".{nearest(shown, LEVELS)}',
+                below.line_of(name),
+            )
+            continue
+        found[name] = level.value
+    return found, below
