@@ -7,10 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .make
 # uv does not read pip's settings: a mirror, folder or certificate that this machine has set for pip is passed on.
-PIPSET = $(PYTHON) -m pip config list 2>/dev/null
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
 export UV_LINK_MODE := copy
+# Every package is pinned with its hashes, so that it does not matter which index has it.
+export UV_INDEX_STRATEGY := unsafe-best-match
 
 .PHONY: run test test-long check bench clean ui install
 

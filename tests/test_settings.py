@@ -15,7 +15,8 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert Settings.from_environment({"WANGGE_PORT": " ", "WANGGE_HOME": ""}) == Settings(home=Path.cwd() / ".wangge")
 
 
-def test_every_variable_is_read() -> None:
+def test_every_variable_is_read(tmp_path: Path) -> None:
+    (tmp_path / "module.yaml").write_text("id: kennel")
     environment = {
         "WANGGE_HOME": "/srv/wangge",
         "WANGGE_HOST": "0.0.0.0",
@@ -25,6 +26,7 @@ def test_every_variable_is_read() -> None:
         "WANGGE_DATABASE_OWNER_URL": "postgresql://owner:x@db:5433/city",
         "WANGGE_S3_URL": "https://key:secret@s3.example:9000/bucket",
         "WANGGE_KEY_FILE": "/etc/wangge.key",
+        "WANGGE_MODULES": str(tmp_path),
         "WANGGE_TRACE_HOOKS": "1",
         "WANGGE_LOG_LEVEL": "DEBUG",
     }
@@ -38,6 +40,7 @@ def test_every_variable_is_read() -> None:
         database_owner_url=environment["WANGGE_DATABASE_OWNER_URL"],
         s3_url=environment["WANGGE_S3_URL"],
         key_file=Path("/etc/wangge.key"),
+        modules=(tmp_path,),
         trace_hooks=True,
         log_level="debug",
     )
@@ -50,6 +53,7 @@ def test_every_variable_is_read() -> None:
         ("WANGGE_DATABASE_OWNER_URL", "postgresql://owner:***@db:5433/city"),
         ("WANGGE_S3_URL", "https://key:***@s3.example:9000/bucket"),
         ("WANGGE_KEY_FILE", "/etc/wangge.key"),
+        ("WANGGE_MODULES", str(tmp_path)),
         ("WANGGE_TRACE_HOOKS", "1"),
         ("WANGGE_LOG_LEVEL", "debug"),
     ]

@@ -46,7 +46,7 @@ def build(settings: Settings) -> Any:
     """The application of one worker; raises WanggeError when schemas, modules or services are wrong."""
     configure(settings.log_level)
     runtime = load_runtime(settings)
-    found = discover()
+    found = discover(settings.modules)
     model = load(found)
     hooks = start(found, model)
     keys = load_keys(settings.home, settings.key_file)

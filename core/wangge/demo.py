@@ -67,7 +67,7 @@ class Holder(msgspec.Struct, frozen=True):
 async def ensure(settings: Settings, scale: str = "S", seed: int = 20260101, progress: Progress | None = None) -> bool:
     """Fill an empty database; False when a city is there already."""
     runtime = load_runtime(settings)
-    found = discover()
+    found = discover(settings.modules)
     model = load_model([module.folder for module in found])
     keys = load_keys(settings.home, settings.key_file)
     async with Pool(runtime.database, "app", size=4) as pool:

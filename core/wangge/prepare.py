@@ -11,5 +11,5 @@ from .store.database import Database
 
 async def prepare(settings: Settings, database: Database) -> None:
     """Bring the database to the model of the installed modules. Raises PlanError or SchemaErrors."""
-    model = load_model([module.folder for module in discover()])
+    model = load_model([module.folder for module in discover(settings.modules)])
     await apply_model(database, model)

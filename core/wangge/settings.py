@@ -26,6 +26,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "database_owner_url": ("WANGGE_DATABASE_OWNER_URL", "the same database as a user who may create schemas"),
     "s3_url": ("WANGGE_S3_URL", "http(s)://access-key:secret-key@host:port/bucket-prefix of an S3 service"),
     "key_file": ("WANGGE_KEY_FILE", "a key file, made by `wangge doctor --new-key FILE`"),
+    "modules": ("WANGGE_MODULES", "folders of modules that are YAML only, joined by ':'"),
     "trace_hooks": ("WANGGE_TRACE_HOOKS", "1 or 0"),
     "log_level": ("WANGGE_LOG_LEVEL", "debug, info, warning or error"),
 }
@@ -43,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_owner_url: str | None = None
     s3_url: str | None = None
     key_file: Path | None = None
+    modules: tuple[Path, ...] = ()
     trace_hooks: bool = False
     log_level: LogLevel = "info"
 
@@ -59,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             database_owner_url=_url("database_owner_url", given["database_owner_url"], ("postgresql", "postgres")),
             s3_url=_url("s3_url", given["s3_url"], ("http", "https")),
             key_file=Path(given["key_file"]).expanduser().absolute() if given["key_file"] else None,
+            modules=_folders(given["modules"]),
             trace_hooks=_switch("trace_hooks", given["trace_hooks"]),
             log_level=_log_level(given["log_level"]),
         )
@@ -72,6 +75,8 @@ def described(settings: Settings) -> list[tuple[str, str]]:
         value = getattr(settings, field)
         if isinstance(value, str) and field.endswith("_url"):
             value = without_secrets(value)
+        elif isinstance(value, tuple):
+            value = ":".join(map(str, value))
         elif isinstance(value, bool):
             value = "1" if value else "0"
         lines.append((name, "" if value is None else str(value)))
@@ -120,6 +125,14 @@ def _whole(field: str, text: str, default: int, low: int, high: int) -> int:
     if not text.isdecimal() or not text.isascii() or not low <= int(text) <= high:
         raise _wrong(field, text)
     return int(text)
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    found = tuple(Path(part).expanduser().absolute() for part in text.split(":") if part)
+    for folder in found:
+        if not (folder / "module.yaml").is_file():
+            raise _wrong("modules", str(folder))
+    return found
 
 
 def _switch(field: str, text: str) -> bool:
