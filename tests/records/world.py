@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -34,9 +35,13 @@ AREA = (
 )
 
 
-def discovered() -> Model:
-    """The model of all discovered modules."""
-    return load_model([module.folder for module in discover()])
+LAB = Path(__file__).parent / "lab"
+"""A module with a field of every kind, for these tests only."""
+
+
+def discovered(*more: Path) -> Model:
+    """The model of all discovered modules, and of `more` folders."""
+    return load_model([*(module.folder for module in discover()), *more])
 
 
 async def make_city(database: Database, model: Model) -> dict[str, Area]:
@@ -84,6 +89,8 @@ class City:
         actions: tuple[str, ...] = ACTIONS,
         counters: Mapping[str, int] | None = None,
         person: UUID | None = None,
+        unit: UUID | None = None,
+        unit_spans: tuple[tuple[int, int], ...] = (),
     ) -> Scope:
         """All rights in the subtree of an area; `fields` and `where` narrow entities by name."""
         found = self.areas[area]
@@ -102,11 +109,14 @@ class City:
                 entities=entities,
                 modules=frozenset(self.model.modules),
             ),
-            slots=(Slot(form=form, district=found.district, spans=((found.ord, found.ord_end),)),),
+            slots=(
+                Slot(form=form, district=found.district, spans=((found.ord, found.ord_end),), unit_spans=unit_spans),
+            ),
             valid_until=None,
             subjects=frozenset({f"area:{area}"}),
             counters=counters or dict.fromkeys(COUNTERS, 0),
             home_area=found.id,
+            home_unit=unit,
         )
 
     def _grant(self, entity: str, fields: Mapping[str, tuple[str, ...]], where: Mapping[str, Filter]) -> Grant:
@@ -115,7 +125,8 @@ class City:
             if entity not in fields or field.id in fields[entity]:
                 levels.append((field.id, Level.CLEAR))
                 levels += [(f"{field.id}.{part.id}", Level.CLEAR) for part in field.fields]
-        return Grant(slot=0, condition=where.get(entity), fields=tuple(sorted(levels)))
+        own = self.model.root_scope(entity).kind == "self"
+        return Grant(slot=0, condition=where.get(entity), fields=tuple(sorted(levels)), own=own)
 
 
 def hooks_of(modules: Mapping[str, Any]) -> Hooks:

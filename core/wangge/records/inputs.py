@@ -91,6 +91,7 @@ def _parse_list(field: Field, value: Any, settable: Settable | None) -> list[dic
                 part[known.id] = parse_field(known, known.default)
             if known.required and part.get(known.id) is None:
                 raise Fault("field.required", (field.id, n, known.id), field=known.id)
+            part.setdefault(known.id, None)
         parts.append(part)
     return parts
 
