@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from . import ddl
 from .alterations import of_fields
 from .indexes import unique_columns
@@ -20,6 +22,7 @@ def difference(old: Model | None, new: Model) -> tuple[Step, ...]:
 
     Entities of modules that `new` does not have keep their tables: the data of a module that is missing is not dropped.
     """
+    new = keep_missing(old, new)
     before: Tables = physical(old) if old else {}
     after = physical(new)
     found = [*_schemas(old, new)]
@@ -39,10 +42,8 @@ def keep_missing(old: Model | None, new: Model) -> Model:
     """`new` with the entities of modules that only `old` has: what the database holds after the plan has run."""
     if old is None or not (gone := set(old.modules) - set(new.modules)):
         return new
-    from msgspec.structs import replace
-
     kept = {name: e for name, e in old.entities.items() if e.module in gone}
-    return replace(
+    return msgspec.structs.replace(
         new,
         entities={**kept, **new.entities},
         modules={**{name: old.modules[name] for name in gone}, **new.modules},

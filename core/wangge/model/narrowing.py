@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from . import ddl, names
 from .names import quote
-from .specs import TableSpec
+from .specs import TableSpec, type_of
 from .steps import Step, step
 from .types import SENSITIVITIES, Entity, Field, Mask, Model
 
@@ -44,13 +45,13 @@ def _limits(was: Field, now: Field, column: str) -> Iterable[str]:
     if now.kind == "text":
         most = int(now.max or MAX_TEXT)
         if was.kind != "text" or most < int(was.max or MAX_TEXT):
-            yield f"char_length({column}) > {most}"
+            yield f"char_length({column}::text) > {most}"
     elif now.kind in NUMBERS:
-        same = was.kind in NUMBERS
-        if now.max is not None and not (same and was.max is not None and _number(was.max) <= _number(now.max)):
-            yield f"{_comparable(was, column)} > {_number(now.max)}"
-        if now.min is not None and not (same and was.min is not None and _number(was.min) >= _number(now.min)):
-            yield f"{_comparable(was, column)} < {_number(now.min)}"
+        least, greatest = _bounds(was)
+        if now.max is not None and (greatest is None or greatest > Decimal(str(now.max))):
+            yield f"{_comparable(was, column)} > {Decimal(str(now.max))}"
+        if now.min is not None and (least is None or least < Decimal(str(now.min))):
+            yield f"{_comparable(was, column)} < {Decimal(str(now.min))}"
 
 
 def _comparable(was: Field, column: str) -> str:
@@ -60,9 +61,13 @@ def _comparable(was: Field, column: str) -> str:
     return f"CASE WHEN pg_input_is_valid({column}::text, 'numeric') THEN {column}::text::numeric END"
 
 
-def _number(value: int | float | str) -> float | int:
-    """A bound for comparing and for SQL."""
-    return value if isinstance(value, int) else float(value)
+def _bounds(field: Field) -> tuple[Decimal | None, Decimal | None]:
+    """The least and the greatest value that a field could hold, None without end."""
+    if field.kind not in NUMBERS:
+        return None, None
+    whole = Decimal(2**31 - 1) if type_of(field) == "integer" else None
+    least = Decimal(str(field.min)) if field.min is not None else -whole - 1 if whole else None
+    return least, Decimal(str(field.max)) if field.max is not None else whole
 
 
 def _choices(was: Field, now: Field, new: Model, column: str) -> Iterable[str]:

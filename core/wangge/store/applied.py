@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from ..errors import PlanError
-from ..model.difference import keep_missing
 from ..model.types import Model
 
 LAST = "SELECT content FROM wangge.model ORDER BY number DESC LIMIT 1"
@@ -38,7 +37,6 @@ async def read_model(connection: Any) -> Model | None:
         ) from error
 
 
-async def store_model(connection: Any, old: Model | None, new: Model) -> None:
-    """Note that the database now holds `new`, and what it keeps of modules that are missing."""
-    held = keep_missing(old, new)
+async def store_model(connection: Any, held: Model) -> None:
+    """Note that the database now holds `held`."""
     await connection.execute(STORE, held.version, msgspec.to_builtins(held))

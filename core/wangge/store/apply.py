@@ -15,7 +15,7 @@ import asyncpg
 import msgspec
 
 from ..errors import PlanError
-from ..model.difference import difference
+from ..model.difference import difference, keep_missing
 from ..model.steps import Step
 from ..model.types import Model
 from .applied import plain, read_model, store_model
@@ -60,7 +60,7 @@ async def apply_model(
     wanted = plain(model)
     async with _alone(database) as connection:
         applied = await _patiently(lambda: _transact(connection, wanted, allow, tell), tell)
-        indexes = await build_missing(connection, wanted, tell)
+        indexes = await build_missing(connection, await read_model(connection) or wanted, tell)
         return msgspec.structs.replace(applied, indexes=indexes)
 
 
@@ -118,8 +118,9 @@ async def _transact(connection: Any, model: Model, allow: frozenset[str], tell: 
         for one in steps:
             await _run(connection, one, model.version, one.name in allow, tell)
         seeded = await seed(connection, old, model)
-        if old != model:
-            await store_model(connection, old, model)
+        held = keep_missing(old, model)
+        if old != held:
+            await store_model(connection, held)
         return Applied(model.version, steps, files, (), seeded)
 
 
