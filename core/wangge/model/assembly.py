@@ -44,14 +44,7 @@ def assemble(drafts: Sequence[ModuleDraft], mistakes: Mistakes) -> Model:
                 continue
             roles[role.id] = role
     modules = {draft.id: draft.made() for draft in drafts}
-    return Model(
-        version="",
-        modules=modules,
-        entities=entities,
-        tables=tables,
-        purposes=purposes,
-        roles=roles,
-    )
+    return Model(version="", modules=modules, entities=entities, tables=tables, purposes=purposes, roles=roles)
 
 
 def without_broken_chains(model: Model, mistakes: Mistakes) -> Model:

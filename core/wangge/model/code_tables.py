@@ -40,12 +40,7 @@ def read_table(path: Path, file: str, module: str, mistakes: Mistakes) -> CodeTa
         version=reader.text("version", required=True),
         districts=reader.choice("districts", DISTRICTS, "closed"),  # type: ignore[arg-type] # checked by choice
         columns=columns,
-        codes=_read_codes(
-            path.with_suffix(".csv"),
-            file[: -len(path.suffix)] + ".csv",
-            columns,
-            reader,
-        ),
+        codes=_read_codes(path.with_suffix(".csv"), file[: -len(path.suffix)] + ".csv", columns, reader),
         source=Source(file, node.line),
     )
     return table
@@ -65,8 +60,7 @@ def _columns(reader: Reader, module: str) -> tuple[Field, ...]:
             draft.reader.wrong("column_type", text, draft.reader.line_of("type"))
         if draft.field.name in COLUMNS or draft.field.name in found:
             draft.reader.wrong(
-                "duplicate_field",
-                f'the column "{draft.field.name}" exists already: choose another name',
+                "duplicate_field", f'the column "{draft.field.name}" exists already: choose another name'
             )
         found.setdefault(draft.field.name, draft.field)
     return tuple(found.values())
@@ -91,19 +85,9 @@ def read_rows(path: Path, file: str, mistakes: Mistakes) -> tuple[list[str], lis
                 message = f"the row has {len(cells)} cells, the header {len(header)}: quote texts with commas"
                 mistakes.add("csv_width", message, file, reader.line_num)
                 continue
-            rows.append(
-                (
-                    reader.line_num,
-                    dict(zip(header, (c.strip() for c in cells), strict=True)),
-                )
-            )
+            rows.append((reader.line_num, dict(zip(header, (c.strip() for c in cells), strict=True))))
     except csv.Error as error:
-        mistakes.add(
-            "csv",
-            f"this is no CSV: {error}; check the quotes",
-            file,
-            max(1, reader.line_num),
-        )
+        mistakes.add("csv", f"this is no CSV: {error}; check the quotes", file, max(1, reader.line_num))
     if not header:
         mistakes.add("empty", "the file is empty: write a header line", file, 1)
     return header, rows
@@ -114,31 +98,16 @@ def _text_of(path: Path, file: str, mistakes: Mistakes) -> str | None:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        mistakes.add(
-            "missing_file",
-            f"the file cannot be read: {error.strerror}; put it beside its YAML",
-            file,
-            1,
-        )
+        mistakes.add("missing_file", f"the file cannot be read: {error.strerror}; put it beside its YAML", file, 1)
         return None
     if len(raw) > 16 * LARGEST:
-        mistakes.add(
-            "too_large",
-            f"the file has {len(raw)} bytes; at most {16 * LARGEST}",
-            file,
-            1,
-        )
+        mistakes.add("too_large", f"the file has {len(raw)} bytes; at most {16 * LARGEST}", file, 1)
         return None
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        mistakes.add(
-            "not_utf8",
-            "the file is not UTF-8: save it with the encoding UTF-8",
-            file,
-            line,
-        )
+        mistakes.add("not_utf8", "the file is not UTF-8: save it with the encoding UTF-8", file, line)
         return None
 
 
@@ -146,29 +115,17 @@ def _read_codes(path: Path, file: str, columns: tuple[Field, ...], reader: Reade
     """The codes in the order of the file."""
     mistakes = reader.mistakes
     if not path.exists():
-        reader.wrong(
-            "missing_file",
-            f'the codes are missing: write "{path.name}" beside this file',
-            1,
-        )
+        reader.wrong("missing_file", f'the codes are missing: write "{path.name}" beside this file', 1)
         return ()
     header, rows = read_rows(path, file, mistakes)
     known = {*COLUMNS, *(c.name for c in columns)}
     for name in NEEDED:
         if header and name not in header:
-            mistakes.add(
-                "csv_header",
-                f'the column "{name}" is missing; the header is {",".join(COLUMNS)}',
-                file,
-                1,
-            )
+            mistakes.add("csv_header", f'the column "{name}" is missing; the header is {",".join(COLUMNS)}', file, 1)
     for name in header:
         if name not in known or header.count(name) > 1:
             mistakes.add(
-                "csv_column",
-                f'"{name}" is no column of this table, or stands twice.{nearest(name, known)}',
-                file,
-                1,
+                "csv_column", f'"{name}" is no column of this table, or stands twice.{nearest(name, known)}', file, 1
             )
     if any(name not in header for name in NEEDED):
         return ()
@@ -190,48 +147,24 @@ def _read_codes(path: Path, file: str, columns: tuple[Field, ...], reader: Reade
     return tuple(found.values())
 
 
-def _code(
-    row: dict[str, str],
-    columns: tuple[Field, ...],
-    file: str,
-    line: int,
-    mistakes: Mistakes,
-) -> Code:
+def _code(row: dict[str, str], columns: tuple[Field, ...], file: str, line: int, mistakes: Mistakes) -> Code:
     """One code."""
     code = row["code"]
     if not CODE.fullmatch(code):
-        mistakes.add(
-            "code_form",
-            f'"{code}" is no code: letters, digits, -, _ and ., at most 80',
-            file,
-            line,
-        )
+        mistakes.add("code_form", f'"{code}" is no code: letters, digits, -, _ and ., at most 80', file, line)
     for language in ("zh", "en"):
         if not row[language]:
             mistakes.add(
-                "missing_language",
-                f'the code "{code}" has no "{language}": every text is in zh and en',
-                file,
-                line,
+                "missing_language", f'the code "{code}" has no "{language}": every text is in zh and en', file, line
             )
     dates = {}
     for name in ("valid_from", "valid_to"):
         dates[name] = row.get(name, "")
         if dates[name] and not _is_date(dates[name]):
-            mistakes.add(
-                "csv_date",
-                f'"{dates[name]}" is no {name}: write 2026-11-23',
-                file,
-                line,
-            )
+            mistakes.add("csv_date", f'"{dates[name]}" is no {name}: write 2026-11-23', file, line)
             dates[name] = ""
     if dates["valid_from"] and dates["valid_to"] and dates["valid_to"] < dates["valid_from"]:
-        mistakes.add(
-            "csv_dates",
-            f'valid_to of "{code}" is before valid_from: swap them',
-            file,
-            line,
-        )
+        mistakes.add("csv_dates", f'valid_to of "{code}" is before valid_from: swap them', file, line)
     sort = row.get("sort", "")
     if sort and not (sort.lstrip("-").isascii() and sort.lstrip("-").isdigit() and len(sort) < 10):
         mistakes.add("csv_sort", f'"{sort}" is no sort of "{code}": a whole number', file, line)
@@ -248,13 +181,7 @@ def _code(
     )
 
 
-def _extra(
-    row: dict[str, str],
-    columns: tuple[Field, ...],
-    file: str,
-    line: int,
-    mistakes: Mistakes,
-) -> dict[str, Any]:
+def _extra(row: dict[str, str], columns: tuple[Field, ...], file: str, line: int, mistakes: Mistakes) -> dict[str, Any]:
     """The wire values of the extra columns."""
     extra: dict[str, Any] = {}
     for column in columns:
@@ -283,10 +210,7 @@ def _check_tree(found: dict[str, Code], lines: dict[str, int], file: str, mistak
         if code.parent and code.parent not in found:
             near = nearest(code.parent, found)
             mistakes.add(
-                "unknown_parent",
-                f'the parent "{code.parent}" of "{name}" is no code here.{near}',
-                file,
-                lines[name],
+                "unknown_parent", f'the parent "{code.parent}" of "{name}" is no code here.{near}', file, lines[name]
             )
     for name in found:
         seen = {name}
@@ -295,9 +219,4 @@ def _check_tree(found: dict[str, Code], lines: dict[str, int], file: str, mistak
             seen.add(at)
             at = found[at].parent
         if at == name:
-            mistakes.add(
-                "code_cycle",
-                f'"{name}" is a descendant of itself: correct its parent',
-                file,
-                lines[name],
-            )
+            mistakes.add("code_cycle", f'"{name}" is a descendant of itself: correct its parent', file, lines[name])

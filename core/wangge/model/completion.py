@@ -24,9 +24,9 @@ OF_CHECKS = frozenset(("now", "new", "old", "actor"))
 OF_RULES = frozenset(("now", "actor", "area"))
 
 
-def complete(drafts: Sequence[ModuleDraft], model: Model, mistakes: Mistakes) -> Model:
+def complete(drafts: Sequence[ModuleDraft], words: Vocabulary, mistakes: Mistakes) -> Model:
     """The model with every condition and rule."""
-    words = Vocabulary(model)
+    model = words.model
     entities = dict(model.entities)
     modules = dict(model.modules)
     for draft in drafts:
@@ -48,11 +48,7 @@ def _rule(draft: RuleDraft, words: Vocabulary, mistakes: Mistakes) -> Rule:
 
 
 def _entity(
-    entity: Entity,
-    draft: EntityDraft,
-    words: Vocabulary,
-    sentences: dict[str, Label],
-    mistakes: Mistakes,
+    entity: Entity, draft: EntityDraft, words: Vocabulary, sentences: dict[str, Label], mistakes: Mistakes
 ) -> Entity:
     """An entity with the conditions of its fields, checks and operations."""
 

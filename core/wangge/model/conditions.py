@@ -9,20 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import Invalid
-from .filter import (
-    FALSE,
-    OPERATORS,
-    SELF,
-    TRUE,
-    Compare,
-    Every,
-    Filter,
-    Many,
-    Not,
-    Quantifier,
-    Refers,
-    Some,
-)
+from .filter import FALSE, OPERATORS, SELF, TRUE, Compare, Every, Filter, Many, Not, Quantifier, Refers, Some
 from .mistakes import Mistakes, nearest
 from .operands import ALL_SOURCES, Operands
 from .operators import operators_of
@@ -105,31 +92,16 @@ class ConditionReader:
     def _all(self, node: Node, entity: str | None, fields: Mapping[str, Field]) -> Filter:
         """All keys of one mapping."""
         if not isinstance(node.value, dict):
-            self.wrong(
-                "condition",
-                "a condition is a mapping like {state: {eq: CLOSED}}",
-                node.line,
-            )
+            self.wrong("condition", "a condition is a mapping like {state: {eq: CLOSED}}", node.line)
             return TRUE
         items = [self._item(key, node.keys.get(key, node.line), sub, entity, fields) for key, sub in node.value.items()]
         return items[0] if len(items) == 1 else Every(tuple(items))
 
-    def _item(
-        self,
-        key: str,
-        line: int,
-        node: Node,
-        entity: str | None,
-        fields: Mapping[str, Field],
-    ) -> Filter:
+    def _item(self, key: str, line: int, node: Node, entity: str | None, fields: Mapping[str, Field]) -> Filter:
         """and, or, not, the area itself, or a field."""
         if key in ("and", "or"):
             if not isinstance(node.value, list):
-                self.wrong(
-                    "condition",
-                    f'"{key}" takes a list of conditions: [{{...}}, {{...}}]',
-                    line,
-                )
+                self.wrong("condition", f'"{key}" takes a list of conditions: [{{...}}, {{...}}]', line)
                 return TRUE
             found = tuple(self._all(sub, entity, fields) for sub in node.value)
             return Every(found) if key == "and" else Some(found)
@@ -147,19 +119,21 @@ class ConditionReader:
 
     def _unknown(self, key: str, line: int, entity: str | None, fields: Mapping[str, Field]) -> None:
         """Note a field that nobody declares, or a stray operator."""
+        if self.words.partial(entity):
+            return
         of = f'"{entity}"' if entity else "a part of the list"
         if key in OPERATORS:
             self.wrong(
-                "condition",
-                f'"{key}" is an operator: name the field first, like {{state: {{{key}: ...}}}}',
-                line,
+                "condition", f'"{key}" is an operator: name the field first, like {{state: {{{key}: ...}}}}', line
             )
             return
         known = [*(f.name for f in fields.values()), *(SYSTEM if entity else ())]
         self.wrong("unknown_field", f'{of} has no field "{key}".{nearest(key, known)}', line)
 
     def _field(self, field: Field, node: Node, line: int) -> Filter:
-        """The condition on one field."""
+        """The condition on one field; one of an unknown type is told where it is declared."""
+        if not field.kind:
+            return TRUE
         if field.kind in TO_MANY:
             return self._many(field, node, line)
         if field.kind == "ref":
@@ -169,11 +143,7 @@ class ConditionReader:
     def _ref(self, field: Field, node: Node, line: int) -> Filter:
         """`{isNull: ...}`, conditions on the target, or `{<Type>: {...}}` for one entity of several."""
         if not isinstance(node.value, dict):
-            self.wrong(
-                "condition",
-                f'"{field.name}" is a reference: write {{{field.name}: {{id: {{eq: ...}}}}}}',
-                line,
-            )
+            self.wrong("condition", f'"{field.name}" is a reference: write {{{field.name}: {{id: {{eq: ...}}}}}}', line)
             return TRUE
         found: list[Filter] = []
         inner = dict(node.value)
@@ -199,9 +169,7 @@ class ConditionReader:
             if other:
                 types = [self.words.type_of(name) for name in field.to]
                 self.wrong(
-                    "union",
-                    f'"{field.name}" points to several entities: name one, like {{{types[0]}: {{...}}}}',
-                    line,
+                    "union", f'"{field.name}" points to several entities: name one, like {{{types[0]}: {{...}}}}', line
                 )
                 return TRUE
             return Refers(field.id, self._all(node, None, {"id": SYSTEM["id"]}))
@@ -225,11 +193,7 @@ class ConditionReader:
         for key, sub in node.value.items():
             at = node.keys.get(key, line)
             if key not in QUANTIFIERS:
-                self.wrong(
-                    "unknown_operator",
-                    f'"{key}" is none of some, every, none: write {form}',
-                    at,
-                )
+                self.wrong("unknown_operator", f'"{key}" is none of some, every, none: write {form}', at)
                 continue
             found.append(Many(field.id, key, self._inner(field, sub)))
         return found[0] if len(found) == 1 else Every(tuple(found))
@@ -245,18 +209,10 @@ class ConditionReader:
         """The operators of one field."""
         if not isinstance(node.value, dict):
             shown = node.raw if node.raw is not None else "..."
-            self.wrong(
-                "condition",
-                f"write {{{field.name}: {{eq: {shown}}}}}: a field is followed by operators",
-                line,
-            )
+            self.wrong("condition", f"write {{{field.name}: {{eq: {shown}}}}}: a field is followed by operators", line)
             return TRUE
         if not node.value and self.strict:
-            self.wrong(
-                "condition",
-                f'the condition on "{field.name}" is empty: name an operator',
-                line,
-            )
+            self.wrong("condition", f'the condition on "{field.name}" is empty: name an operator', line)
         found: list[Filter] = []
         known = operators_of(field)
         for operator, sub in node.value.items():

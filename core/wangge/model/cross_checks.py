@@ -11,26 +11,21 @@ from .module_checks import check_modules, check_pages, check_purposes, check_rol
 from .module_files import ModuleDraft
 from .name_checks import check_names
 from .seed_checks import check_seed
-from .types import Model
 from .vocabulary import Vocabulary
 
 
 def check_all(
-    drafts: Sequence[ModuleDraft],
-    model: Model,
-    mistakes: Mistakes,
-    first_party: frozenset[str],
+    drafts: Sequence[ModuleDraft], words: Vocabulary, mistakes: Mistakes, first_party: frozenset[str]
 ) -> None:
-    """Everything but conditions and rules; `kind_of` of `model` leads to an end."""
-    words = Vocabulary(model)
-    check_modules(drafts, model)
-    check_purposes(drafts, model)
-    check_roles(drafts, model)
+    """Everything but conditions and rules; `kind_of` leads to an end."""
+    check_modules(drafts, words)
+    check_purposes(drafts, words)
+    check_roles(drafts, words)
     check_names(drafts, words, first_party)
     for draft in drafts:
         for entity in draft.entities:
             check_entity(entity, draft, words)
             check_fields(entity, draft, words)
-        check_pages(draft, model)
+        check_pages(draft, words)
         for seed in draft.seeds:
             check_seed(seed, draft, words, mistakes)

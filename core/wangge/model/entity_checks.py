@@ -32,23 +32,14 @@ def check_entity(draft: EntityDraft, module: ModuleDraft, words: Vocabulary) -> 
 
 
 def find(
-    draft: EntityDraft,
-    words: Vocabulary,
-    fields: Mapping[str, Field],
-    name: str,
-    key: str,
-    line: int,
+    draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Field], name: str, key: str, line: int
 ) -> Field | None:
     """The field that a key names; a mistake when there is none."""
     field = words.named(fields, name) or SYSTEM.get(name)
-    if field is None:
+    if field is None and not words.partial(draft.entity.name):
         known = [f.name for f in fields.values()]
-        draft.reader.wrong(
-            "unknown_field",
-            f'{key} names "{name}", which is no field.{nearest(name, known)}',
-            line,
-        )
-    return field
+        draft.reader.wrong("unknown_field", f'{key} names "{name}", which is no field.{nearest(name, known)}', line)
+    return field if field is None or field.kind else None
 
 
 def _check_kind_of(draft: EntityDraft, module: ModuleDraft, words: Vocabulary) -> None:
@@ -59,7 +50,7 @@ def _check_kind_of(draft: EntityDraft, module: ModuleDraft, words: Vocabulary) -
     line = reader.line_of("kind_of")
     upper = words.model.entities.get(entity.kind_of)
     if upper is None:
-        if not module.lost(entity.kind_of):
+        if not words.gone(entity.kind_of):
             near = nearest(entity.kind_of, words.model.entities)
             text = f'"{entity.name}" is a kind of "{entity.kind_of}", which no file declares.{near}'
             reader.wrong("unknown_entity", text, line)
@@ -131,16 +122,10 @@ def _check_order(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Fie
         if field is None:
             continue
         if field.sealed:
-            draft.reader.wrong(
-                "sealed_order",
-                f'"{name}" is sealed and has no order: order by another field',
-                line,
-            )
+            draft.reader.wrong("sealed_order", f'"{name}" is sealed and has no order: order by another field', line)
         elif field.kind in UNORDERED or field.kind == "ref":
             draft.reader.wrong(
-                "order_type",
-                f'"{name}" ({field.kind}) has no order: order by a text, number or date',
-                line,
+                "order_type", f'"{name}" ({field.kind}) has no order: order by a text, number or date', line
             )
         elif field.inputs is not None:
             text = f'"{name}" is computed by a module: order by a stored field or an expression'
@@ -155,16 +140,10 @@ def _check_search(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Fi
         if field is None:
             continue
         if field.sealed:
-            draft.reader.wrong(
-                "sealed_search",
-                f'"{name}" is sealed and cannot be searched: ask for it with eq',
-                line,
-            )
+            draft.reader.wrong("sealed_search", f'"{name}" is sealed and cannot be searched: ask for it with eq', line)
         elif field.kind not in SEARCHED:
             draft.reader.wrong(
-                "search_type",
-                f'"{name}" ({field.kind}) cannot be searched: only {", ".join(SEARCHED)}',
-                line,
+                "search_type", f'"{name}" ({field.kind}) cannot be searched: only {", ".join(SEARCHED)}', line
             )
 
 

@@ -47,6 +47,8 @@ class EntityDraft:
     fields: list[FieldDraft] = field(default_factory=list)
     checks: list[CheckDraft] = field(default_factory=list)
     guards: dict[str, Node] = field(default_factory=dict)
+    incomplete: bool = False
+    """some field could not be read at all."""
 
 
 def read_entity(path: Path, file: str, module: str, mistakes: Mistakes) -> EntityDraft | None:
@@ -58,11 +60,7 @@ def read_entity(path: Path, file: str, module: str, mistakes: Mistakes) -> Entit
     if not reader.ok:
         return None
     if reader.has("extend"):
-        reader.wrong(
-            "extension",
-            "an extension stands under extends/, not under entities/",
-            reader.line_of("extend"),
-        )
+        reader.wrong("extension", "an extension stands under extends/, not under entities/", reader.line_of("extend"))
         return None
     reader.only(KEYS)
     name = _name(reader, path, module)
@@ -70,6 +68,7 @@ def read_entity(path: Path, file: str, module: str, mistakes: Mistakes) -> Entit
         return None
     draft = EntityDraft(_head(reader, name), reader)
     draft.fields = _fields(reader, module)
+    draft.incomplete = len(draft.fields) != len(reader.items["fields"].value) if reader.has_list("fields") else True
     draft.checks = [_check(r, module) for r in reader.each("checks", "a check", ("code", "grade", "when", "message"))]
     operations = _operations(reader, draft, module)
     draft.entity = msgspec.structs.replace(
@@ -95,25 +94,15 @@ def _name(reader: Reader, path: Path, module: str) -> str:
     line = reader.line_of("entity")
     if not re.fullmatch(ENTITY_NAME, name):
         reader.wrong(
-            "entity_name",
-            f'"{name}" is no name of an entity: small letters, like "{module}.{path.stem}"',
-            line,
+            "entity_name", f'"{name}" is no name of an entity: small letters, like "{module}.{path.stem}"', line
         )
         return ""
     owner, _, local = name.partition(".")
     if owner != module:
-        reader.wrong(
-            "other_module",
-            f'"{name}" stands in the module "{module}": name it "{module}.{local}"',
-            line,
-        )
+        reader.wrong("other_module", f'"{name}" stands in the module "{module}": name it "{module}.{local}"', line)
         return ""
     if local != path.stem:
-        reader.wrong(
-            "file_name",
-            f'"{name}" stands in "{path.name}": rename the file to "{local}.yaml"',
-            line,
-        )
+        reader.wrong("file_name", f'"{name}" stands in "{path.name}": rename the file to "{local}.yaml"', line)
     reader.what = f'the entity "{name}"'
     return name
 
@@ -123,18 +112,10 @@ def _head(reader: Reader, name: str) -> Entity:
     type_ = reader.text("type", required=True)
     if type_ and not re.fullmatch(TYPE_NAME, type_):
         better = "".join(w[:1].upper() + w[1:] for w in re.split(r"[^A-Za-z0-9]+", type_)) or "Dog"
-        reader.wrong(
-            "type_name",
-            f'"{type_}" is no GraphQL type: PascalCase, like "{better}"',
-            reader.line_of("type"),
-        )
+        reader.wrong("type_name", f'"{type_}" is no GraphQL type: PascalCase, like "{better}"', reader.line_of("type"))
     plural = reader.text("plural", required=True)
     if plural and not re.fullmatch(FIELD_NAME, plural):
-        reader.wrong(
-            "plural_name",
-            f'"{plural}" is no plural: camelCase, like "incidents"',
-            reader.line_of("plural"),
-        )
+        reader.wrong("plural_name", f'"{plural}" is no plural: camelCase, like "incidents"', reader.line_of("plural"))
     return Entity(
         name=name,
         type=type_,
@@ -167,11 +148,7 @@ def _scope(reader: Reader) -> RowScope:
             if names and len(names) == len(items) and (kind == "through" or len(names) == 1):
                 return RowScope(kind, names)  # type: ignore[arg-type] # one of SCOPE_FORMS
             shown = "{through: [residences]}" if kind == "through" else f"{{{kind}: person}}"
-            reader.wrong(
-                "scope",
-                f"the scope names {'fields' if kind == 'through' else 'one field'}: {shown}",
-                line,
-            )
+            reader.wrong("scope", f"the scope names {'fields' if kind == 'through' else 'one field'}: {shown}", line)
             return RowScope("city")
     elif node.value in SCOPES:
         return RowScope(node.value)
@@ -216,9 +193,7 @@ def unique_fields(drafts: list[FieldDraft], retired: tuple[str, ...]) -> list[Fi
         if gone is not None:
             text = f'"{gone}" is retired and its column may hold old values: choose another id'
             reader.wrong(
-                "retired_id",
-                text,
-                reader.line_of("id" if gone == draft.field.id and reader.has("id") else "name"),
+                "retired_id", text, reader.line_of("id" if gone == draft.field.id and reader.has("id") else "name")
             )
         taken.update(dict.fromkeys(names, reader.line_of("name")))
         kept.append(draft)
@@ -234,11 +209,7 @@ def _check(reader: Reader, module: str) -> CheckDraft:
     reader.what = f'the check "{code}"'
     grade = reader.text("grade", required=True)
     if grade and grade not in GRADES:
-        reader.wrong(
-            "grade",
-            f'"{grade}" is no grade of a check.{nearest(grade, GRADES)}',
-            reader.line_of("grade"),
-        )
+        reader.wrong("grade", f'"{grade}" is no grade of a check.{nearest(grade, GRADES)}', reader.line_of("grade"))
         grade = "refuse"
     if not reader.has("when"):
         reader.wrong("missing", f'{reader.what} needs "when": the condition of a wrong row')
@@ -273,29 +244,19 @@ def _history(reader: Reader) -> tuple[str, ...] | None:
     if below is None or not below.ok:
         return None
     if not below.flag("valid"):
-        below.wrong(
-            "history",
-            "history is {valid: true, key: [...]}: write it, or remove history",
-        )
+        below.wrong("history", "history is {valid: true, key: [...]}: write it, or remove history")
     return below.texts("key")
 
 
 def _operations(reader: Reader, draft: EntityDraft, module: str) -> tuple[Operation, ...]:
     """Named writes with their input."""
     found: dict[str, Operation] = {}
-    for each in reader.each(
-        "operations",
-        f"an operation of {reader.what}",
-        ("name", "label", "input", "guard"),
-    ):
+    for each in reader.each("operations", f"an operation of {reader.what}", ("name", "label", "input", "guard")):
         name = each.text("name", required=True, pattern=FIELD_NAME, form="camelCase, like merge")
         if not name:
             continue
         if name in found:
-            each.wrong(
-                "duplicate_operation",
-                f'the operation "{name}" stands twice: remove one',
-            )
+            each.wrong("duplicate_operation", f'the operation "{name}" stands twice: remove one')
         inputs = [
             d for d in (read_field(node, each, module, part=True) for node in each.nodes("input")) if d is not None
         ]
@@ -314,11 +275,7 @@ def _layout(reader: Reader) -> Layout:
     for node in below.nodes("form"):
         items: list[Any] = node.value if isinstance(node.value, list) else [node]
         if any(item.raw is None for item in items):
-            below.wrong(
-                "layout",
-                "a form is a list of rows of field names: [[name, sex], [phones]]",
-                node.line,
-            )
+            below.wrong("layout", "a form is a list of rows of field names: [[name, sex], [phones]]", node.line)
             continue
         rows.append(tuple(str(item.raw) for item in items))
     return Layout(below.texts("list"), below.texts("query"), tuple(rows))

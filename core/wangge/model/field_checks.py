@@ -28,13 +28,7 @@ def check_fields(draft: EntityDraft, module: ModuleDraft, words: Vocabulary) -> 
 class OneField:
     """The checks of one field."""
 
-    def __init__(
-        self,
-        draft: FieldDraft,
-        entity: EntityDraft,
-        module: ModuleDraft,
-        words: Vocabulary,
-    ) -> None:
+    def __init__(self, draft: FieldDraft, entity: EntityDraft, module: ModuleDraft, words: Vocabulary) -> None:
         self._draft = draft
         self._field = draft.field
         self._entity = entity.entity
@@ -62,7 +56,7 @@ class OneField:
             owner = target.partition(".")[0]
             if target in self._model.entities or (owner in self._module.optional and owner not in self._model.modules):
                 self._check_reach(owner, f'"{target}"', "to")
-            elif not self._module.lost(target):
+            elif not self._words.gone(target):
                 shown = target if "." in target else f"{self._entity.module}.{target}"
                 near = nearest(shown, self._model.entities)
                 text = f'"{self._field.name}" refers to "{target}", which no file declares.{near}'
@@ -86,17 +80,13 @@ class OneField:
         owner = name.partition(".")[0]
         if name in self._model.tables or (owner in self._module.optional and owner not in self._model.modules):
             self._check_reach(owner, f'the table "{name}"', "table")
-        elif not self._module.lost(name):
+        elif not self._words.gone(name):
             tables = [
                 *self._model.tables,
                 *(t.partition(".")[2] for t in self._model.tables if t.startswith(self._entity.module + ".")),
             ]
             own = name.partition(".")[2] if owner == self._entity.module else name
-            self._wrong(
-                "unknown_table",
-                f'there is no code table "{own}".{nearest(own, tables)}',
-                "table",
-            )
+            self._wrong("unknown_table", f'there is no code table "{own}".{nearest(own, tables)}', "table")
 
     def _check_module(self) -> None:
         """`with` names an optional module, and such a field is never required."""
@@ -114,7 +104,7 @@ class OneField:
         """Personal fields name purposes, and their entity a retention; `raise` goes up."""
         field = self._field
         for name in field.purposes:
-            if name not in self._model.purposes:
+            if name not in self._model.purposes and not self._words.unread("purposes.yaml"):
                 text = f'"{field.name}": "{name}" is no purpose.{nearest(name, self._model.purposes)}'
                 self._wrong("unknown_purpose", text, "purposes")
         to = self._draft.raise_to if "raise" in self._draft.conditions else field.sensitivity
@@ -146,20 +136,14 @@ class OneField:
         if isinstance(value, str) and value.startswith("$"):
             if value != "$now" or field.kind not in MOMENTS:
                 self._wrong(
-                    "default",
-                    f'"{value}" is no default of a {field.kind}: only $now, of dates and times',
-                    "default",
+                    "default", f'"{value}" is no default of a {field.kind}: only $now, of dates and times', "default"
                 )
             return
         why = check_value(field, value)
         table = self._model.tables.get(field.table)
         if why is not None:
             near = nearest(str(value), [v.value for v in field.values]) if field.values else ""
-            self._wrong(
-                "default",
-                f'the default "{value}" is no value of "{field.name}": {why}.{near}',
-                "default",
-            )
+            self._wrong("default", f'the default "{value}" is no value of "{field.name}": {why}.{near}', "default")
         elif table is not None:
             codes = [c.code for c in table.codes]
             for code in value if isinstance(value, list) else [value]:
@@ -176,28 +160,17 @@ class OneField:
             key = "expression" if field.expression is not None else "inputs"
             self._wrong("computed", f'"{field.name}" has {key}: add computed: true', key)
         if field.expression is not None and field.inputs is not None:
-            self._wrong(
-                "computed",
-                f'"{field.name}" has an expression and inputs: keep one',
-                "inputs",
-            )
+            self._wrong("computed", f'"{field.name}" has an expression and inputs: keep one', "inputs")
         if field.computed and field.written_by is not None:
-            self._wrong(
-                "computed",
-                f'"{field.name}" is computed: remove written_by',
-                "written_by",
-            )
+            self._wrong("computed", f'"{field.name}" is computed: remove written_by', "written_by")
         for key, used in (
             ("expression", re.findall(r"\{(\w*)\}", field.expression or "")),
             ("inputs", field.inputs or ()),
         ):
             for name in used:
-                if name not in known and name not in SYSTEM and self._words.named(known, name) is None:
-                    self._wrong(
-                        "unknown_field",
-                        f'{key} names "{name}", which is no field.{nearest(name, names)}',
-                        key,
-                    )
+                found = name in SYSTEM or self._words.named(known, name) is not None
+                if not found and not self._words.partial(self._entity.name):
+                    self._wrong("unknown_field", f'{key} names "{name}", which is no field.{nearest(name, names)}', key)
         if field.written_by is not None:
             operations = [o.name for e in self._chain() for o in e.operations]
             if field.written_by not in operations:
@@ -215,21 +188,21 @@ class OneField:
         inverse = self._words.named(fields, field.inverse)
         own = {e.name for e in self._chain()}
         if inverse is None:
+            if self._words.partial(target):
+                return
             near = nearest(field.inverse, [f.name for f in fields.values() if f.kind == "ref"])
             text = f'"{target}" has no field "{field.inverse}" that points back.{near}'
             self._wrong("unknown_inverse", text, "inverse")
-        elif inverse.kind != "ref" or not set(inverse.to) & own:
+        elif inverse.kind and (inverse.kind != "ref" or not set(inverse.to) & own):
             text = f'"{field.inverse}" of "{target}" is no reference to "{self._entity.name}": name one that is'
             self._wrong("not_inverse", text, "inverse")
         for name, _ in field.order:
             ordered = self._words.named(fields, name) or SYSTEM.get(name)
+            if ordered is None and self._words.partial(target):
+                continue
             if ordered is None:
                 near = nearest(name, [f.name for f in fields.values()])
-                self._wrong(
-                    "unknown_field",
-                    f'order names "{name}", which is no field of "{target}".{near}',
-                    "order",
-                )
+                self._wrong("unknown_field", f'order names "{name}", which is no field of "{target}".{near}', "order")
             elif ordered.sealed or ordered.kind in (
                 "list",
                 "children",
@@ -241,7 +214,5 @@ class OneField:
                 "photos",
             ):
                 self._wrong(
-                    "order_type",
-                    f'"{name}" of "{target}" has no order: order by a text, number or date',
-                    "order",
+                    "order_type", f'"{name}" of "{target}" has no order: order by a text, number or date', "order"
                 )

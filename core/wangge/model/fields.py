@@ -90,16 +90,10 @@ def _check_name(reader: Reader, name: str, key: str, *, part: bool) -> None:
     line = reader.line_of(key)
     if not re.fullmatch(FIELD_NAME, name):
         reader.wrong(
-            "name",
-            f'"{name}" is no name of a field: letters and digits in camelCase, like "{camel(name)}"',
-            line,
+            "name", f'"{name}" is no name of a field: letters and digits in camelCase, like "{camel(name)}"', line
         )
     elif name in RESERVED_FIELDS and not (part and name in ("kind", "entity")):
-        reader.wrong(
-            "reserved_name",
-            f'"{name}" is a name of the platform: choose another, like "{name}Of"',
-            line,
-        )
+        reader.wrong("reserved_name", f'"{name}" is a name of the platform: choose another, like "{name}Of"', line)
 
 
 def camel(name: str) -> str:
@@ -125,20 +119,10 @@ def _kind(reader: Reader) -> str:
     if kind in FIELD_KINDS:
         return kind
     if kind:
-        aliases = {
-            "string": "text",
-            "int": "integer",
-            "float": "decimal",
-            "number": "decimal",
-            "bool": "boolean",
-        }
+        aliases = {"string": "text", "int": "integer", "float": "decimal", "number": "decimal", "bool": "boolean"}
         known = [*FIELD_KINDS, *aliases]
         near = f' Did you mean "{aliases[kind]}"?' if kind in aliases else nearest(kind, FIELD_KINDS)
-        reader.wrong(
-            "unknown_type",
-            f'there is no field type "{kind}".{near if known else ""}',
-            reader.line_of("type"),
-        )
+        reader.wrong("unknown_type", f'there is no field type "{kind}".{near if known else ""}', reader.line_of("type"))
     return ""
 
 
@@ -150,17 +134,9 @@ def _check_keys(reader: Reader, kind: str) -> None:
             continue
         if key in ALL_KEYS:
             kinds = ", ".join(k for k, keys in EXTRA.items() if key in keys)
-            reader.wrong(
-                "key_of_other_type",
-                f'"{key}" is not for the type {kind}, only for {kinds}: remove it',
-                line,
-            )
+            reader.wrong("key_of_other_type", f'"{key}" is not for the type {kind}, only for {kinds}: remove it', line)
         else:
-            reader.wrong(
-                "unknown_key",
-                f'{reader.what} has no key "{key}".{nearest(key, own)}',
-                line,
-            )
+            reader.wrong("unknown_key", f'{reader.what} has no key "{key}".{nearest(key, own)}', line)
 
 
 def _read_common(reader: Reader, draft: FieldDraft, values: dict[str, Any], kind: str) -> None:
@@ -205,10 +181,7 @@ def _when(reader: Reader, draft: FieldDraft, which: str) -> None:
     """Keep the condition for later."""
     node = reader.items.get("when")
     if reader.ok and node is None:
-        reader.wrong(
-            "missing",
-            f'{reader.what} needs "when": {{when: {{state: {{eq: CLOSED}}}}}}',
-        )
+        reader.wrong("missing", f'{reader.what} needs "when": {{when: {{state: {{eq: CLOSED}}}}}}')
     elif node is not None:
         draft.conditions[which] = node
 
@@ -243,11 +216,7 @@ def _mask(reader: Reader, kind: str) -> Mask | None:
     to = below.choice("to", ("year", "month", "building"), "")
     line = reader.line_of("mask")
     if first < 0 or last < 0 or first + last > 100 or not (first or last or to) or (to and (first or last)):
-        reader.wrong(
-            "mask",
-            "a mask keeps {first: 1} or {last: 4} characters, or cuts {to: year}",
-            line,
-        )
+        reader.wrong("mask", "a mask keeps {first: 1} or {last: 4} characters, or cuts {to: year}", line)
         return None
     fits = {"": kind in TEXTS or kind == "number", "building": kind == "text"}.get(to, kind == "date")
     if kind and not fits:
@@ -267,18 +236,12 @@ def _read_default(reader: Reader, values: dict[str, Any], kind: str) -> None:
     line = reader.line_of("default")
     if kind in NO_DEFAULT or (kind == "codes" and not isinstance(node.value, list)):
         reader.wrong(
-            "default",
-            f"a field of type {kind} has no default: remove it, or set the value in before_write",
-            line,
+            "default", f"a field of type {kind} has no default: remove it, or set the value in before_write", line
         )
     elif isinstance(node.value, list):
         values["default"] = [str(item.raw) for item in node.value]
     elif node.raw is None or node.value is None:
-        reader.wrong(
-            "default",
-            f"the default of {reader.what} is one value of the type {kind}",
-            line,
-        )
+        reader.wrong("default", f"the default of {reader.what} is one value of the type {kind}", line)
     else:
         values["default"] = node.value if kind in ("boolean", "integer", "duration") else node.raw
 
@@ -322,11 +285,7 @@ def _read_bounds(reader: Reader, values: dict[str, Any], kind: str) -> None:
                 raise InvalidOperation
         except (InvalidOperation, ValueError):
             what = "a whole number" if kind in ("integer", "duration") else "a number"
-            reader.wrong(
-                "type",
-                f'"{key}" of {reader.what} is {what}, not "{node.raw}"',
-                reader.line_of(key),
-            )
+            reader.wrong("type", f'"{key}" of {reader.what} is {what}, not "{node.raw}"', reader.line_of(key))
             bounds.pop(key, None)
             continue
         if abs(bounds[key]) > 2**63 - 1:
@@ -339,11 +298,7 @@ def _read_bounds(reader: Reader, values: dict[str, Any], kind: str) -> None:
             continue
         values[key] = int(bounds[key]) if kind in ("integer", "duration") else format(bounds[key], "f")
     if len(bounds) == 2 and bounds["min"] > bounds["max"]:
-        reader.wrong(
-            "bounds",
-            f"min of {reader.what} is above max: swap them",
-            reader.line_of("min"),
-        )
+        reader.wrong("bounds", f"min of {reader.what} is above max: swap them", reader.line_of("min"))
     if reader.has("unit"):
         values["unit"] = reader.text("unit", required=True)
 
@@ -352,11 +307,7 @@ def _read_text(reader: Reader, values: dict[str, Any]) -> None:
     """Length, form, lines, pinyin."""
     most = reader.get("max", int)
     if most is not None and not 1 <= most <= 100_000:
-        reader.wrong(
-            "bounds",
-            f"max of {reader.what} is a length of 1 to 100000 characters",
-            reader.line_of("max"),
-        )
+        reader.wrong("bounds", f"max of {reader.what} is a length of 1 to 100000 characters", reader.line_of("max"))
         most = None
     values["max"] = most
     values["multiline"] = reader.flag("multiline")
@@ -371,11 +322,7 @@ def _regex(reader: Reader, pattern: str) -> str | None:
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        reader.wrong(
-            "pattern",
-            f'"{pattern}" is no regular expression: {error}',
-            reader.line_of("pattern"),
-        )
+        reader.wrong("pattern", f'"{pattern}" is no regular expression: {error}', reader.line_of("pattern"))
         return None
     if len(pattern) > 500 or re.search(r"\(\?(?!:|=|!)|\\[AZzpP]|[*+]\)[*+]", pattern):
         text = "keep to what browsers know too: no (?P<name>), (?i), \\A, \\Z and no nested repeats like (a+)+"
@@ -389,22 +336,14 @@ def _enum_values(reader: Reader) -> tuple[EnumValue, ...]:
     found: dict[str, EnumValue] = {}
     if not reader.get("values", list, required=True):
         if reader.has("values") and reader.items["values"].value == []:
-            reader.wrong(
-                "enum",
-                f"{reader.what} has no values: list at least one",
-                reader.line_of("values"),
-            )
+            reader.wrong("enum", f"{reader.what} has no values: list at least one", reader.line_of("values"))
         return ()
     for node in reader.nodes("values"):
         made = _enum_value(reader, node)
         if made is None:
             continue
         if made.value in found:
-            reader.wrong(
-                "duplicate_value",
-                f'"{made.value}" stands twice in {reader.what}: remove one',
-                node.line,
-            )
+            reader.wrong("duplicate_value", f'"{made.value}" stands twice in {reader.what}: remove one', node.line)
         found.setdefault(made.value, made)
     return tuple(found.values())
 
@@ -412,32 +351,18 @@ def _enum_values(reader: Reader) -> tuple[EnumValue, ...]:
 def _enum_value(reader: Reader, node: Node) -> EnumValue | None:
     """One value."""
     if isinstance(node.value, dict):
-        below = Reader(
-            node,
-            reader.file,
-            reader.mistakes,
-            f"a value of {reader.what}",
-            ("value", "label"),
-        )
+        below = Reader(node, reader.file, reader.mistakes, f"a value of {reader.what}", ("value", "label"))
         value = below.text("value", required=True)
         made = EnumValue(value, below.label())
     elif isinstance(node.value, list) or node.raw is None:
-        reader.wrong(
-            "type",
-            f"a value of {reader.what} is {{value: OPEN, label: {{zh: ..., en: ...}}}}",
-            node.line,
-        )
+        reader.wrong("type", f"a value of {reader.what} is {{value: OPEN, label: {{zh: ..., en: ...}}}}", node.line)
         return None
     else:
         value = node.raw
         made = EnumValue(value, Label(value, value))
     if value and (not re.fullmatch(ENUM_VALUE, value) or len(value) > 63):
         better = re.sub(r"[^A-Z0-9]+", "_", value.upper()).strip("_") or "OPEN"
-        reader.wrong(
-            "enum_value",
-            f'"{value}" is no enum value: capitals, digits and _, like "{better}"',
-            node.line,
-        )
+        reader.wrong("enum_value", f'"{value}" is no enum value: capitals, digits and _, like "{better}"', node.line)
         return None
     return made if value else None
 
@@ -464,19 +389,11 @@ def read_order(reader: Reader) -> tuple[tuple[str, bool], ...]:
     found: list[tuple[str, bool]] = []
     for node in reader.nodes("order"):
         if not isinstance(node.value, dict) or len(node.value) != 1:
-            reader.wrong(
-                "order",
-                "an order is a list of one field each: [{name: ASC}, {code: DESC}]",
-                node.line,
-            )
+            reader.wrong("order", "an order is a list of one field each: [{name: ASC}, {code: DESC}]", node.line)
             continue
         name, direction = next(iter(node.value.items()))
         if direction.value not in ("ASC", "DESC"):
-            reader.wrong(
-                "order",
-                f'"{direction.raw}" is no direction of "{name}": ASC or DESC',
-                direction.line,
-            )
+            reader.wrong("order", f'"{direction.raw}" is no direction of "{name}": ASC or DESC', direction.line)
             continue
         found.append((name, direction.value == "DESC"))
     return tuple(found)
@@ -486,11 +403,7 @@ def _parts(reader: Reader, module: str) -> list[FieldDraft]:
     """The fields of the parts of a list."""
     nodes = reader.get("fields", list, required=True) or []
     if reader.has("fields") and not nodes:
-        reader.wrong(
-            "missing",
-            f"{reader.what} has no fields: name what its parts have",
-            reader.line_of("fields"),
-        )
+        reader.wrong("missing", f"{reader.what} has no fields: name what its parts have", reader.line_of("fields"))
     found: list[FieldDraft] = []
     for node in nodes:
         part = read_field(node, reader, module, part=True)
@@ -517,26 +430,11 @@ def _number_pattern(reader: Reader) -> str | None:
     tokens = _TOKEN.findall(pattern)
     for token in tokens:
         if not _TOKENS.fullmatch(token):
-            known = (
-                "{yyyyMMdd}",
-                "{yyyyMM}",
-                "{yyyy}",
-                "{division6}",
-                "{division12}",
-                "{seq:5}",
-            )
-            reader.wrong(
-                "number_pattern",
-                f'"{{{token}}}" is no part of a number. Possible: {", ".join(known)}.',
-                line,
-            )
+            known = ("{yyyyMMdd}", "{yyyyMM}", "{yyyy}", "{division6}", "{division12}", "{seq:5}")
+            reader.wrong("number_pattern", f'"{{{token}}}" is no part of a number. Possible: {", ".join(known)}.', line)
             return None
     if "{" in _TOKEN.sub("", pattern) or "}" in _TOKEN.sub("", pattern):
         reader.wrong("number_pattern", f'the braces of "{pattern}" do not match', line)
     elif sum(token.startswith("seq:") for token in tokens) != 1:
-        reader.wrong(
-            "number_pattern",
-            f'"{pattern}" has exactly one {{seq:n}}, like {{yyyyMMdd}}{{seq:5}}',
-            line,
-        )
+        reader.wrong("number_pattern", f'"{pattern}" has exactly one {{seq:n}}, like {{yyyyMMdd}}{{seq:5}}', line)
     return pattern

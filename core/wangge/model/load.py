@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,14 @@ from .assembly import assemble, without_broken_chains
 from .canonical import version_of as version_of
 from .completion import complete
 from .cross_checks import check_all
+from .lost import find_lost
 from .mistakes import Mistakes
 from .mistakes import SchemaErrors as SchemaErrors
-from .module_files import ModuleDraft, read_module
+from .module_files import ModuleDraft, id_in, read_module
 from .types import Model
+from .vocabulary import Vocabulary
+from .words import MODULE_ID
+from .yaml import LARGEST
 
 FIRST_PARTY = frozenset(
     (
@@ -29,21 +34,39 @@ def load_model(
     folders: Iterable[Path] | Mapping[str, Path],
     *,
     first_party: frozenset[str] = FIRST_PARTY,
+    single: Sequence[Path] = (),
 ) -> Model:
     """The model of module folders. Raises SchemaErrors with all mistakes, sorted by file and line.
 
-    `first_party` names the modules whose types need no prefix.
+    `first_party` names the modules whose types need no prefix; `single` are entity files outside of the folders, which
+    replace, or are added to, those of the module that they name.
     """
     mistakes = Mistakes()
-    paths = folders.values() if isinstance(folders, Mapping) else folders
-    drafts = [d for d in (read_module(Path(path), mistakes) for path in paths) if d is not None]
-    drafts = _distinct(drafts, mistakes)
+    paths = [Path(path) for path in (folders.values() if isinstance(folders, Mapping) else folders)]
+    owned = _owned(single, {id_in(path) or path.name: path for path in paths})
+    read = {path: read_module(path, mistakes, owned.get(path, ())) for path in paths}
+    drafts = _distinct([draft for draft in read.values() if draft is not None], mistakes)
     raw = assemble(drafts, mistakes)
     safe = without_broken_chains(raw, mistakes)
-    check_all(drafts, safe, mistakes, first_party)
-    model = complete(drafts, safe, mistakes)
+    unread = {id_in(path) or path.name for path, draft in read.items() if draft is None}
+    words = Vocabulary(safe, find_lost(unread, drafts, raw, safe))
+    check_all(drafts, words, mistakes, first_party)
+    model = complete(drafts, words, mistakes)
     mistakes.stop()
     return msgspec.structs.replace(model, version=version_of(model))
+
+
+def _owned(single: Sequence[Path], paths: Mapping[str, Path]) -> dict[Path, list[Path]]:
+    """Folder -> the entity files that belong to it: by the module that they name, else by their own name, else the last."""
+    found: dict[Path, list[Path]] = {}
+    for file in single:
+        text = file.read_bytes()[:LARGEST].decode("utf-8", errors="replace")
+        named = re.search(rf"^entity:[ \t]*[\"']?({MODULE_ID})\.", text, re.MULTILINE)
+        owner = paths.get(named[1]) if named else None
+        if owner is None:
+            owner = next((p for p in paths.values() if (p / "entities" / file.name).is_file()), [*paths.values()][-1])
+        found.setdefault(owner, []).append(file)
+    return found
 
 
 def _distinct(drafts: list[ModuleDraft], mistakes: Mistakes) -> list[ModuleDraft]:

@@ -23,7 +23,8 @@ class Mistakes:
         self.found: list[SchemaError] = []
 
     def add(self, code: str, message: str, file: str, line: int) -> None:
-        """Note a mistake: `message` says what is wrong and what instead."""
+        """Note a mistake: `message` says what is wrong and what instead; it is one line of at most 1000 characters."""
+        message = "".join(c if c.isprintable() else " " for c in message[:1000])
         known = any(
             e.code == f"schema.{code}" and e.file == file and e.line == line and e.message == message
             for e in self.found

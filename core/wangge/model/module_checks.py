@@ -8,9 +8,10 @@ from .cycles import cycles
 from .mistakes import nearest
 from .module_files import CORE, ModuleDraft
 from .types import Model
+from .vocabulary import Vocabulary
 
 
-def check_modules(drafts: Sequence[ModuleDraft], model: Model) -> None:
+def check_modules(drafts: Sequence[ModuleDraft], words: Vocabulary) -> None:
     """Requirements are installed and new enough, without circle; declared entities exist."""
     by_id = {draft.id: draft for draft in drafts}
     for draft in drafts:
@@ -20,12 +21,10 @@ def check_modules(drafts: Sequence[ModuleDraft], model: Model) -> None:
             if name == draft.id:
                 continue
             if name not in by_id:
+                if words.gone(name):
+                    continue
                 near = nearest(name, by_id)
-                reader.wrong(
-                    "unknown_module",
-                    f'"{draft.id}" requires "{name}", which is not installed.{near}',
-                    line,
-                )
+                reader.wrong("unknown_module", f'"{draft.id}" requires "{name}", which is not installed.{near}', line)
             elif least and _numbers(by_id[name].version) < _numbers(least):
                 text = (
                     f'"{draft.id}" requires {name} >= {least}, installed is {by_id[name].version}: install a newer one'
@@ -34,14 +33,10 @@ def check_modules(drafts: Sequence[ModuleDraft], model: Model) -> None:
         for name in draft.optional:
             line = reader.item_line("optional", name)
             if name in draft.requires or name == draft.id:
-                reader.wrong(
-                    "optional",
-                    f'"{name}" is required already: remove it from optional',
-                    line,
-                )
+                reader.wrong("optional", f'"{name}" is required already: remove it from optional', line)
             elif name not in by_id and (near := nearest(name, by_id)).startswith(" Did"):
                 reader.wrong("unknown_module", f'"{name}" is not installed.{near}', line)
-        _check_touched(draft, model)
+        _check_touched(draft, words)
     circles = cycles({draft.id: tuple(draft.requires) for draft in drafts})
     for circle in circles:
         draft = by_id[circle[0]]
@@ -74,65 +69,60 @@ def required(draft: ModuleDraft, model: Model) -> set[str]:
     return found
 
 
-def _check_touched(draft: ModuleDraft, model: Model) -> None:
+def _check_touched(draft: ModuleDraft, words: Vocabulary) -> None:
     """`reads`, `writes` name entities of modules that are required or optional."""
+    model = words.model
     for key in ("reads", "writes"):
         for name in draft.reads if key == "reads" else draft.writes:
             line = draft.reader.item_line(key, name)
             owner = name.partition(".")[0]
-            if owner in draft.optional and owner not in model.modules:
+            if words.gone(name) or (owner in draft.optional and owner not in model.modules):
                 continue
             if name not in model.entities:
                 near = nearest(name, model.entities)
-                draft.reader.wrong(
-                    "unknown_entity",
-                    f'{key} names "{name}", which no file declares.{near}',
-                    line,
-                )
+                draft.reader.wrong("unknown_entity", f'{key} names "{name}", which no file declares.{near}', line)
             elif owner not in required(draft, model) and owner not in draft.optional:
                 text = f'{key} names "{name}" of a module that is not required: add "{owner}" to requires or optional'
                 draft.reader.wrong("not_required", text, line)
 
 
-def check_purposes(drafts: Sequence[ModuleDraft], model: Model) -> None:
+def check_purposes(drafts: Sequence[ModuleDraft], words: Vocabulary) -> None:
     """Purposes name roles that exist; modules name purposes that exist."""
     for draft in drafts:
         for name in draft.uses_purposes:
-            if name not in model.purposes:
+            if name not in words.model.purposes and not words.unread("purposes.yaml"):
                 line = draft.reader.item_line("purposes", name)
-                text = f'"{name}" is no purpose.{nearest(name, model.purposes)}'
+                text = f'"{name}" is no purpose.{nearest(name, words.model.purposes)}'
                 draft.reader.wrong("unknown_purpose", text, line)
         for purpose, reader in draft.purposes:
             for role in purpose.roles:
-                if role not in model.roles:
-                    near = nearest(role, model.roles)
+                if role not in words.model.roles and not words.unread("roles.yaml"):
+                    near = nearest(role, words.model.roles)
                     text = f'the purpose "{purpose.id}" names the role "{role}", which no file declares.{near}'
                     reader.wrong("unknown_role", text, reader.item_line("roles", role))
 
 
-def check_roles(drafts: Sequence[ModuleDraft], model: Model) -> None:
+def check_roles(drafts: Sequence[ModuleDraft], words: Vocabulary) -> None:
     """Roles inherit from roles that exist, without circle."""
     for draft in drafts:
         for role, reader in draft.roles:
             for upper in role.inherits:
-                if upper not in model.roles:
-                    text = f'"{role.id}" inherits from "{upper}", which no file declares.{nearest(upper, model.roles)}'
+                if upper not in words.model.roles and not words.unread("roles.yaml"):
+                    text = f'"{role.id}" inherits from "{upper}", which no file declares.{nearest(upper, words.model.roles)}'
                     reader.wrong("unknown_role", text, reader.item_line("inherits", upper))
     readers = {role.id: reader for draft in drafts for role, reader in draft.roles}
-    for circle in cycles({role.id: role.inherits for role in model.roles.values()}):
+    for circle in cycles({role.id: role.inherits for role in words.model.roles.values()}):
         text = f"roles inherit from each other: {' -> '.join([*circle, circle[0]])}: remove one of them"
         readers[circle[0]].wrong("role_cycle", text, readers[circle[0]].line_of("inherits"))
 
 
-def check_pages(draft: ModuleDraft, model: Model) -> None:
+def check_pages(draft: ModuleDraft, words: Vocabulary) -> None:
     """Pages show entities that exist."""
     for page, reader in draft.pages:
-        if page.entity is None or page.entity in model.entities:
+        if page.entity is None or page.entity in words.model.entities or words.gone(page.entity):
             continue
         owner = page.entity.partition(".")[0]
-        if owner in draft.optional and owner not in model.modules:
+        if owner in draft.optional and owner not in words.model.modules:
             continue
-        text = (
-            f'the page "{page.id}" shows "{page.entity}", which no file declares.{nearest(page.entity, model.entities)}'
-        )
+        text = f'the page "{page.id}" shows "{page.entity}", which no file declares.{nearest(page.entity, words.model.entities)}'
         reader.wrong("unknown_entity", text, reader.line_of("entity"))

@@ -58,9 +58,8 @@ class ModuleDraft:
     broken: set[str] = field(default_factory=set)
     """entities and tables whose own files could not be read."""
 
-    def lost(self, name: str) -> bool:
-        """Whether a name is unknown only because its file is broken, which is told there."""
-        return name in self.broken
+    unread: set[str] = field(default_factory=set)
+    """files of the module that could not be read."""
 
     def made(self) -> Module:
         """The module without its rules."""
@@ -93,17 +92,25 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def read_module(folder: Path, mistakes: Mistakes) -> ModuleDraft | None:
-    """The module of a folder; None when module.yaml says nothing usable."""
+def id_in(folder: Path) -> str | None:
+    """The id that a module.yaml gives, as far as it can be read."""
+    try:
+        text = (folder / "module.yaml").read_text("utf-8", errors="replace")
+    except OSError:
+        return None
+    found = re.search(rf"^id:[ \t]*[\"']?({MODULE_ID})", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def read_module(folder: Path, mistakes: Mistakes, single: Iterable[Path] = ()) -> ModuleDraft | None:
+    """The module of a folder; None when module.yaml says nothing usable.
+
+    `single` are entity files from elsewhere, which replace those of the same name.
+    """
     path = folder / "module.yaml"
     file = shown(path)
     if not path.is_file():
-        mistakes.add(
-            "missing_file",
-            f'"{shown(folder)}" is no module: write a module.yaml into it',
-            file,
-            1,
-        )
+        mistakes.add("missing_file", f'"{shown(folder)}" is no module: write a module.yaml into it', file, 1)
         return None
     node = read_yaml(path, file, mistakes)
     if node is None:
@@ -115,7 +122,8 @@ def read_module(folder: Path, mistakes: Mistakes) -> ModuleDraft | None:
     if draft is None:
         return None
     _check_files(draft, mistakes)
-    for entity in yaml_files(folder / "entities", mistakes):
+    files = {path.name: path for path in yaml_files(folder / "entities", mistakes)}
+    for entity in (files | {path.name: path for path in single}).values():
         found = read_entity(entity, shown(entity), draft.id, mistakes)
         if found is None:
             draft.broken.add(f"{draft.id}.{entity.stem}")
@@ -126,7 +134,7 @@ def read_module(folder: Path, mistakes: Mistakes) -> ModuleDraft | None:
     _read_pages(draft, mistakes)
     _read_messages(draft, mistakes)
     _read_settings(draft, mistakes)
-    draft.roles, draft.rules = read_roles(folder / "roles.yaml", shown(folder / "roles.yaml"), mistakes)
+    draft.roles, draft.rules = read_roles(_root(draft, "roles.yaml", "roles.yaml", ("roles", "rules"), mistakes))
     for seed in sorted((folder / "seed").glob("*.csv")):
         if (made := read_seed(seed, shown(seed), draft.id, mistakes)) is not None:
             draft.seeds.append(made)
@@ -145,18 +153,10 @@ def _head(reader: Reader, folder: Path, file: str) -> ModuleDraft | None:
         return None
     reader.what = f'the module "{id_}"'
     if id_ != CORE and folder.name != id_ and folder.name != "schemas":
-        reader.wrong(
-            "folder_name",
-            f'the module "{id_}" lies in the folder "{folder.name}": rename one of them',
-            line,
-        )
+        reader.wrong("folder_name", f'the module "{id_}" lies in the folder "{folder.name}": rename one of them', line)
     draft = ModuleDraft(id_, folder, file, reader)
     draft.version = reader.text(
-        "version",
-        "0.0.0",
-        required=True,
-        pattern=VERSION,
-        form="three numbers as semantic versions have, like 1.0.0",
+        "version", "0.0.0", required=True, pattern=VERSION, form="three numbers as semantic versions have, like 1.0.0"
     )
     draft.label = reader.label()
     for node in reader.nodes("requires"):
@@ -172,11 +172,7 @@ def _distinct(reader: Reader, key: str) -> tuple[str, ...]:
     names = reader.texts(key) if reader.has(key) else ()
     for n, name in enumerate(names):
         if name in names[:n]:
-            reader.wrong(
-                "duplicate_item",
-                f'"{name}" stands twice in {key}: remove one',
-                reader.line_of(key),
-            )
+            reader.wrong("duplicate_item", f'"{name}" stands twice in {key}: remove one', reader.line_of(key))
     return tuple(dict.fromkeys(names))
 
 
@@ -184,18 +180,10 @@ def _read_requires(reader: Reader, node: Node, draft: ModuleDraft) -> None:
     """`base` or `base >= 1.2`."""
     found = REQUIRES.fullmatch(node.raw or "")
     if found is None:
-        reader.wrong(
-            "requires",
-            f'"{node.raw}" names no module: write base, or "base >= 1.2"',
-            node.line,
-        )
+        reader.wrong("requires", f'"{node.raw}" names no module: write base, or "base >= 1.2"', node.line)
         return
     if found[1] in draft.requires:
-        reader.wrong(
-            "duplicate_item",
-            f'"{found[1]}" stands twice in requires: remove one',
-            node.line,
-        )
+        reader.wrong("duplicate_item", f'"{found[1]}" stands twice in requires: remove one', node.line)
     draft.requires[found[1]] = found[2] or ""
 
 
@@ -205,12 +193,7 @@ def yaml_files(folder: Path, mistakes: Mistakes) -> Iterable[Path]:
         return
     for path in sorted(folder.iterdir()):
         if path.suffix == ".yml":
-            mistakes.add(
-                "file_ending",
-                f'rename "{path.name}" to "{path.stem}.yaml": it is not read',
-                shown(path),
-                1,
-            )
+            mistakes.add("file_ending", f'rename "{path.name}" to "{path.stem}.yaml": it is not read', shown(path), 1)
         elif path.suffix == ".yaml":
             yield path
 
@@ -223,10 +206,7 @@ def _check_files(draft: ModuleDraft, mistakes: Mistakes) -> None:
             mistakes.add("unknown_file", f'a module has no "{path.name}".{near}', shown(path), 1)
         elif path.is_dir() and path.name not in FOLDERS and any(path.glob("*.yaml")):
             mistakes.add(
-                "unknown_file",
-                f'a module has no folder "{path.name}".{nearest(path.name, FOLDERS)}',
-                shown(path),
-                1,
+                "unknown_file", f'a module has no folder "{path.name}".{nearest(path.name, FOLDERS)}', shown(path), 1
             )
     for path in yaml_files(draft.folder / "extends", mistakes):
         text = "this version reads no extensions: put the fields into an entity of the module with a ref"
@@ -254,18 +234,14 @@ def _read_tables(draft: ModuleDraft, mistakes: Mistakes) -> None:
             mistakes.add("missing_file", text, shown(path), 1)
 
 
-def _root(
-    draft: ModuleDraft,
-    name: str,
-    what: str,
-    keys: Iterable[str] | None,
-    mistakes: Mistakes,
-) -> Reader | None:
+def _root(draft: ModuleDraft, name: str, what: str, keys: Iterable[str] | None, mistakes: Mistakes) -> Reader | None:
     """The mapping of a file of the module; None when there is no such file."""
     path = draft.folder / name
     if not path.is_file():
         return None
     node = read_yaml(path, shown(path), mistakes)
+    if node is None or not isinstance(node.value, dict):
+        draft.unread.add(name)
     return None if node is None else Reader(node, shown(path), mistakes, what, keys)
 
 
@@ -273,24 +249,12 @@ def _read_purposes(draft: ModuleDraft, mistakes: Mistakes) -> None:
     """purposes.yaml."""
     reader = _root(draft, "purposes.yaml", "purposes.yaml", ("purposes",), mistakes)
     for each in reader.each("purposes", "a purpose", "id zh en basis law retention roles".split()) if reader else ():
-        id_ = each.text(
-            "id",
-            required=True,
-            pattern=LOCAL_NAME,
-            form="small letters, like dog_registration",
-        )
+        id_ = each.text("id", required=True, pattern=LOCAL_NAME, form="small letters, like dog_registration")
         each.what = f'the purpose "{id_}"'
         label = Label(each.text("zh", required=True), each.text("en", required=True))
         basis = each.choice("basis", BASES, "duty", required=True)
         law = each.text("law", required=True)
-        made = Purpose(
-            id_,
-            label,
-            basis,
-            law,
-            each.duration("retention", required=True),
-            each.texts("roles"),
-        )
+        made = Purpose(id_, label, basis, law, each.duration("retention", required=True), each.texts("roles"))
         if id_:
             draft.purposes.append((made, each))
 
@@ -306,11 +270,7 @@ def _read_pages(draft: ModuleDraft, mistakes: Mistakes) -> None:
         id_ = each.text("id", required=True, pattern=LOCAL_NAME, form="small letters, like dogs")
         each.what = f'the page "{id_}"'
         if id_ in seen:
-            each.wrong(
-                "duplicate_page",
-                f'the page "{id_}" stands twice: remove one',
-                each.line_of("id"),
-            )
+            each.wrong("duplicate_page", f'the page "{id_}" stands twice: remove one', each.line_of("id"))
         seen.add(id_)
         kind = each.choice("kind", PAGE_KINDS, "list", required=True)
         entity, text = each.text("entity") or None, each.text("text") or None
@@ -320,10 +280,7 @@ def _read_pages(draft: ModuleDraft, mistakes: Mistakes) -> None:
             each.wrong("missing", f'{each.what} needs "entity": whose rows it shows')
         draft.pages.append((Page(id_, kind, each.label(), entity, text), each))
     if menu is None:
-        reader.wrong(
-            "missing",
-            'pages.yaml needs "menu": {group: {zh: ..., en: ...}, order: 60, icon: dog}',
-        )
+        reader.wrong("missing", 'pages.yaml needs "menu": {group: {zh: ..., en: ...}, order: 60, icon: dog}')
         return
     if menu.ok:
         order, icon = menu.get("order", int, 100), menu.text("icon")
@@ -349,9 +306,7 @@ def _read_messages(draft: ModuleDraft, mistakes: Mistakes) -> None:
         if placeholders(label.zh) != placeholders(label.en) and label.zh and label.en:
             only = sorted(placeholders(label.zh) ^ placeholders(label.en))
             below.wrong(
-                "placeholders",
-                f'zh and en of "{code}" do not both have {{{"}, {".join(only)}}}: name it in both',
-                line,
+                "placeholders", f'zh and en of "{code}" do not both have {{{"}, {".join(only)}}}: name it in both', line
             )
         draft.messages[code] = label
         draft.message_lines[code] = Source(below.file, line)
@@ -368,9 +323,5 @@ def _read_settings(draft: ModuleDraft, mistakes: Mistakes) -> None:
     if reader is None or not reader.ok:
         return
     if reader.text("type", "object") != "object":
-        reader.wrong(
-            "settings",
-            "settings.yaml is a JSON Schema of type object",
-            reader.line_of("type"),
-        )
+        reader.wrong("settings", "settings.yaml is a JSON Schema of type object", reader.line_of("type"))
     draft.settings = {key: node.plain() for key, node in reader.items.items()}

@@ -39,11 +39,7 @@ def _check_type(draft: EntityDraft, types: dict[str, str], *, own: bool) -> None
         text = f'"{entity.type}" says nothing: name what it is, like "{entity.type}Of..." or "Dog{entity.type}"'
         reader.wrong("general_type", text, line)
     if entity.type in BUILT_IN_TYPES or any(entity.type == f"{kind}Where" for kind in BUILT_IN_TYPES):
-        reader.wrong(
-            "built_in_type",
-            f'"{entity.type}" is a type of the platform: choose another',
-            line,
-        )
+        reader.wrong("built_in_type", f'"{entity.type}" is a type of the platform: choose another', line)
     for name in _types_of(entity):
         if name in types and types[name] != entity.name:
             text = f'the type "{name}" belongs to "{types[name]}" already: choose another type'
@@ -77,9 +73,7 @@ def _check_roots(draft: EntityDraft, roots: dict[str, str]) -> None:
             continue
         if name in BUILT_IN_ROOTS:
             reader.wrong(
-                "plural_taken",
-                f'"{name}" is a field of the platform: choose another {key}',
-                reader.line_of(key),
+                "plural_taken", f'"{name}" is a field of the platform: choose another {key}', reader.line_of(key)
             )
         elif name in roots:
             text = f'the root field "{name}" belongs to "{roots[name]}" already: choose another {key}'
@@ -118,9 +112,7 @@ def _check_tables(draft: EntityDraft, module: ModuleDraft) -> None:
         line = field.reader.line_of("name")
         if len(name) > LONGEST:
             field.reader.wrong(
-                "name_too_long",
-                f'its table "{name}" is longer than {LONGEST} characters: shorten the name',
-                line,
+                "name_too_long", f'its table "{name}" is longer than {LONGEST} characters: shorten the name', line
             )
         if name in locals_:
             text = f'its table "{name}" is that of the entity "{entity.module}.{name}": choose another name'
@@ -152,10 +144,7 @@ def _check_fields(draft: EntityDraft, words: Vocabulary) -> None:
         taken["entity"] = "the platform"
     places = PLACES.get(scope, ())
     taken.update(
-        dict.fromkeys(
-            AREA_COLUMNS if "area" in places else ("unit_id", "unit_ord") if places else (),
-            "the platform",
-        )
+        dict.fromkeys(AREA_COLUMNS if "area" in places else ("unit_id", "unit_ord") if places else (), "the platform")
     )
     shown = {name: "the platform" for place in places for name in (place, f"{place}Id")}
     if entity.name == f"{CORE}.area":

@@ -24,10 +24,7 @@ LISTS = frozenset(("in", "notIn", "hasAny", "hasAll"))
 ACTOR = ("account", "person", "post", "units", "areas")
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 FAMILIES = {
-    **dict.fromkeys(
-        "text url credit_code month phone id_number email number enum code".split(),
-        "text",
-    ),
+    **dict.fromkeys("text url credit_code month phone id_number email number enum code".split(), "text"),
     **dict.fromkeys("integer decimal money duration".split(), "number"),
     **dict.fromkeys("date datetime".split(), "moment"),
     **dict.fromkeys("ref id file signature".split(), "id"),
@@ -74,11 +71,7 @@ class Operands:
         if found == "now":
             self._wrong("operand", "within takes an area, not a time", line)
         return self._from(
-            found,
-            node,
-            Field(id="id", name="area", kind="id", label=SYSTEM["id"].label, to=(AREA,)),
-            "within",
-            line,
+            found, node, Field(id="id", name="area", kind="id", label=SYSTEM["id"].label, to=(AREA,)), "within", line
         )
 
     def _wrong(self, code: str, message: str, line: int) -> None:
@@ -90,10 +83,7 @@ class Operands:
             first = next(iter(node.value), "")
             return first[1:] if len(node.value) == 1 and first.startswith("$") else None
         if isinstance(node.value, str) and node.value.startswith("$"):
-            fits = {
-                "$now": field.kind in ("date", "datetime"),
-                "$area": field.kind == "id",
-            }
+            fits = {"$now": field.kind in ("date", "datetime"), "$area": field.kind == "id"}
             return node.value[1:] if self._reader.strict or fits.get(node.value, False) else None
         return None
 
@@ -101,9 +91,7 @@ class Operands:
         """The operand of a `$` word."""
         if source not in ALL_SOURCES:
             self._wrong(
-                "operand",
-                f'there is no "${source}".{nearest("$" + source, ["$" + s for s in ALL_SOURCES])}',
-                line,
+                "operand", f'there is no "${source}".{nearest("$" + source, ["$" + s for s in ALL_SOURCES])}', line
             )
             return Given(None)
         if source not in self._sources:
@@ -114,11 +102,7 @@ class Operands:
             return self._now(argument, field, line)
         if source == "area":
             if argument is not None or field.kind != "id":
-                self._wrong(
-                    "operand",
-                    "$area stands alone and is compared with areas: {area: {within: $area}}",
-                    line,
-                )
+                self._wrong("operand", "$area stands alone and is compared with areas: {area: {within: $area}}", line)
             return FromArea()
         if source == "actor":
             return self._actor(argument, field, operator, line)
@@ -133,11 +117,7 @@ class Operands:
         try:
             shift(NOON, str(offset))
         except (ValueError, OverflowError):
-            self._wrong(
-                "duration",
-                f'"{offset}" is no duration: write {{$now: -P30D}} or {{$now: PT2H}}',
-                line,
-            )
+            self._wrong("duration", f'"{offset}" is no duration: write {{$now: -P30D}} or {{$now: PT2H}}', line)
         return FromNow(str(offset))
 
     def _actor(self, name: Any, field: Field, operator: str, line: int) -> Operand:
@@ -148,51 +128,35 @@ class Operands:
         many = name in ("units", "areas")
         if field.kind != "id":
             self._wrong(
-                "operand",
-                f"$actor gives ids: compare an id, like {{person: {{id: {{eq: {{$actor: {name}}}}}}}}}",
-                line,
+                "operand", f"$actor gives ids: compare an id, like {{person: {{id: {{eq: {{$actor: {name}}}}}}}}}", line
             )
         elif many != (operator in ("in", "notIn")) and operator != "within":
-            self._wrong(
-                "operand",
-                f"{{$actor: {name}}} is {'a list: use in' if many else 'one id: use eq'}",
-                line,
-            )
+            self._wrong("operand", f"{{$actor: {name}}} is {'a list: use in' if many else 'one id: use eq'}", line)
         return FromActor(name)
 
     def _row(self, which: str, path: Any, field: Field, operator: str, line: int) -> Operand:
         """`{$new: path}` or `{$old: path}`."""
         steps = str(path).split(".") if isinstance(path, str) and path else [""]
         found = self._row_field(steps[0])
+        if found is None and self._reader.words.partial(self._reader.entity):
+            return Given(None)
         if found is None:
             known = self._known_names()
-            self._wrong(
-                "unknown_field",
-                f'"${which}" has no field "{steps[0]}".{nearest(steps[0], known)}',
-                line,
-            )
+            self._wrong("unknown_field", f'"${which}" has no field "{steps[0]}".{nearest(steps[0], known)}', line)
             return Given(None)
         inside = found.kind == "point" and steps[1:] in (["lon"], ["lat"], ["accuracy"])
         if len(steps) > 1 and not inside:
-            self._wrong(
-                "operand",
-                f'"{path}" leads out of the row: ${which} names values of the row itself',
-                line,
-            )
+            self._wrong("operand", f'"{path}" leads out of the row: ${which} names values of the row itself', line)
         kind = "decimal" if inside else found.kind
+        if not kind:
+            return Given(None)
         if operator == "within":
             if AREA not in found.to:
                 self._wrong(
-                    "operand",
-                    f'"{steps[0]}" is no area: within takes area, district or a reference to one',
-                    line,
+                    "operand", f'"{steps[0]}" is no area: within takes area, district or a reference to one', line
                 )
         elif FAMILIES.get(kind, kind) != FAMILIES.get(field.kind, field.kind):
-            self._wrong(
-                "operand",
-                f'"{field.name}" ({field.kind}) cannot be compared with "{path}" ({kind})',
-                line,
-            )
+            self._wrong("operand", f'"{field.name}" ({field.kind}) cannot be compared with "{path}" ({kind})', line)
         return FromRow(which, (found.id, *steps[1:]))  # type: ignore[arg-type] # new or old
 
     def _row_field(self, name: str) -> Field | None:
@@ -218,11 +182,7 @@ class Operands:
         """A constant as the wire value of its kind."""
         if node.value is None:
             if self._reader.strict:
-                self._wrong(
-                    "operand",
-                    f'"{field.name}" is compared with nothing: write {{isNull: true}}',
-                    line,
-                )
+                self._wrong("operand", f'"{field.name}" is compared with nothing: write {{isNull: true}}', line)
             return None
         if isinstance(node.value, dict | list):
             self._wrong("operand", f'"{operator}" takes one value of "{field.name}"', line)
@@ -268,11 +228,7 @@ class Operands:
         codes = [c.code for c in table.codes]
         if code not in codes:
             near = nearest(code, codes)
-            self._wrong(
-                "unknown_code",
-                f'the table "{table.name}" has no code "{code}".{near}',
-                line,
-            )
+            self._wrong("unknown_code", f'the table "{table.name}" has no code "{code}".{near}', line)
 
     def _near(self, node: Node, line: int) -> Given:
         """`{point: {lon, lat}, metres: 200}`."""

@@ -11,13 +11,7 @@ from .mistakes import Mistakes, nearest
 from .types import Source
 from .yaml import Node
 
-WORDS = {
-    dict: "a mapping",
-    list: "a list",
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-}
+WORDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a whole number"}
 DURATION = re.compile(r"P(?=.)(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?")
 
 
@@ -25,12 +19,7 @@ class Reader:
     """One mapping of a file; what is read from it is right or noted as a mistake."""
 
     def __init__(
-        self,
-        node: Node,
-        file: str,
-        mistakes: Mistakes,
-        what: str,
-        allowed: Iterable[str] | None = None,
+        self, node: Node, file: str, mistakes: Mistakes, what: str, allowed: Iterable[str] | None = None
     ) -> None:
         self.file = file
         self.mistakes = mistakes
@@ -49,11 +38,7 @@ class Reader:
         known = set(allowed)
         for key in self.items:
             if key not in known:
-                self.wrong(
-                    "unknown_key",
-                    f'{self.what} has no key "{key}".{nearest(key, known)}',
-                    self.keys[key],
-                )
+                self.wrong("unknown_key", f'{self.what} has no key "{key}".{nearest(key, known)}', self.keys[key])
 
     def wrong(self, code: str, message: str, line: int | None = None) -> None:
         """Note a mistake."""
@@ -67,10 +52,7 @@ class Reader:
         """The line of an item of a list of texts, or of its key."""
         node = self.items.get(key)
         items = node.value if node is not None and isinstance(node.value, list) else []
-        return next(
-            (item.line for item in items if (item.raw or "").split(">=")[0].strip() == text),
-            self.line_of(key),
-        )
+        return next((item.line for item in items if (item.raw or "").split(">=")[0].strip() == text), self.line_of(key))
 
     def source(self, key: str | None = None) -> Source:
         """Where this stands."""
@@ -79,6 +61,10 @@ class Reader:
     def has(self, key: str) -> bool:
         """Whether the key is given."""
         return key in self.items
+
+    def has_list(self, key: str) -> bool:
+        """Whether a list is given."""
+        return key in self.items and isinstance(self.items[key].value, list)
 
     def get(self, key: str, type_: type, default: Any = None, *, required: bool = False) -> Any:
         """The value of a key, of a type."""
@@ -92,21 +78,13 @@ class Reader:
         if not right:
             shown = "" if isinstance(value, dict | list) else f', not "{value}"'
             self.wrong(
-                "type",
-                f'"{key}" of {self.what} is {WORDS.get(type_, type_.__name__)}{shown}',
-                self.line_of(key),
+                "type", f'"{key}" of {self.what} is {WORDS.get(type_, type_.__name__)}{shown}', self.line_of(key)
             )
             return default
         return value
 
     def text(
-        self,
-        key: str,
-        default: str = "",
-        *,
-        required: bool = False,
-        pattern: str | None = None,
-        form: str = "",
+        self, key: str, default: str = "", *, required: bool = False, pattern: str | None = None, form: str = ""
     ) -> str:
         """A text; numbers that stand where text is meant are taken as they are written."""
         node = self.items.get(key)
@@ -121,11 +99,7 @@ class Reader:
             and value != default
             and not re.fullmatch(pattern, value)
         ):
-            self.wrong(
-                "form",
-                f'"{value}" is not a valid {key} of {self.what}: {form or pattern}',
-                self.line_of(key),
-            )
+            self.wrong("form", f'"{value}" is not a valid {key} of {self.what}: {form or pattern}', self.line_of(key))
             return default
         if node is not None and value == "" and required:
             self.wrong("missing", f'"{key}" of {self.what} is empty', self.line_of(key))
@@ -140,11 +114,7 @@ class Reader:
         value = self.text(key, default, required=required)
         known = tuple(choices)
         if self.has(key) and value not in known:
-            self.wrong(
-                "choice",
-                f'"{value}" is no {key} of {self.what}.{nearest(value, known)}',
-                self.line_of(key),
-            )
+            self.wrong("choice", f'"{value}" is no {key} of {self.what}.{nearest(value, known)}', self.line_of(key))
             return default
         return value
 
@@ -187,11 +157,7 @@ class Reader:
         """An ISO 8601 duration."""
         value = self.text(key, required=required)
         if value and not DURATION.fullmatch(value):
-            self.wrong(
-                "duration",
-                f'"{value}" is no ISO 8601 duration: write P5Y, P30D, PT24H',
-                self.line_of(key),
-            )
+            self.wrong("duration", f'"{value}" is no ISO 8601 duration: write P5Y, P30D, PT24H', self.line_of(key))
             return ""
         return value
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..values import Label
-from .mistakes import Mistakes, nearest
+from .mistakes import nearest
 from .reader import Reader
 from .types import Role, Rule, Source
 from .words import FIELD_NAME, LOCAL_NAME
-from .yaml import Node, read_yaml
+from .yaml import Node
 
 ACTIONS = "list get list_removed aggregate create update remove restore erase export subscribe match reveal".split()
 LEVELS = ("hidden", "masked", "clear")
@@ -29,15 +28,9 @@ class RuleDraft:
     fields: Reader | None
 
 
-def read_roles(path: Path, file: str, mistakes: Mistakes) -> tuple[list[tuple[Role, Reader]], list[RuleDraft]]:
-    """The roles and rules of a file; nothing when there is none."""
-    if not path.is_file():
-        return [], []
-    node = read_yaml(path, file, mistakes)
-    if node is None:
-        return [], []
-    reader = Reader(node, file, mistakes, "roles.yaml", ("roles", "rules"))
-    if not reader.ok:
+def read_roles(reader: Reader | None) -> tuple[list[tuple[Role, Reader]], list[RuleDraft]]:
+    """The roles and rules of a roles.yaml; nothing when there is none."""
+    if reader is None or not reader.ok:
         return [], []
     roles = [(_role(each), each) for each in reader.each("roles", "a role", ("id", "zh", "en", "inherits"))]
     rules = [_rule(each) for each in reader.each("rules", "a rule", (*RULE_KEYS, "district"))]
@@ -46,12 +39,7 @@ def read_roles(path: Path, file: str, mistakes: Mistakes) -> tuple[list[tuple[Ro
 
 def _role(reader: Reader) -> Role:
     """One role."""
-    id_ = reader.text(
-        "id",
-        required=True,
-        pattern=LOCAL_NAME,
-        form="small letters, like station_clerk",
-    )
+    id_ = reader.text("id", required=True, pattern=LOCAL_NAME, form="small letters, like station_clerk")
     reader.what = f'the role "{id_}"'
     label = Label(reader.text("zh", required=True), reader.text("en", required=True))
     return Role(id_, label, reader.texts("inherits"), Source(reader.file, reader.line))
@@ -62,10 +50,7 @@ def _rule(reader: Reader) -> RuleDraft:
     if reader.has("district"):
         text = "a module's rule holds in every district: a district's own rules are published in the console"
         reader.wrong("rule_district", text, reader.line_of("district"))
-    role, entity = (
-        reader.text("role", required=True),
-        reader.text("entity", required=True),
-    )
+    role, entity = (reader.text("role", required=True), reader.text("entity", required=True))
     reader.what = f'the rule of "{role}" for "{entity}"'
     levels, fields = _levels(reader)
     rule = Rule(
@@ -90,16 +75,10 @@ def _actions(reader: Reader) -> tuple[str, ...]:
     for n, action in enumerate(found):
         if action not in ACTIONS and not re.fullmatch(rf"do:{FIELD_NAME}", action):
             reader.wrong(
-                "unknown_action",
-                f'there is no action "{action}".{nearest(action, [*ACTIONS, "do:<operation>"])}',
-                line,
+                "unknown_action", f'there is no action "{action}".{nearest(action, [*ACTIONS, "do:<operation>"])}', line
             )
         if action in found[:n]:
-            reader.wrong(
-                "duplicate_item",
-                f'the action "{action}" stands twice in {reader.what}: remove one',
-                line,
-            )
+            reader.wrong("duplicate_item", f'the action "{action}" stands twice in {reader.what}: remove one', line)
     return tuple(dict.fromkeys(found))
 
 
@@ -114,9 +93,7 @@ def _levels(reader: Reader) -> tuple[dict[str, str], Reader | None]:
         if level.value not in LEVELS:
             shown = level.raw if level.raw is not None else "..."
             below.wrong(
-                "unknown_level",
-                f'"{shown}" is no level of "{name}".{nearest(shown, LEVELS)}',
-                below.line_of(name),
+                "unknown_level", f'"{shown}" is no level of "{name}".{nearest(shown, LEVELS)}', below.line_of(name)
             )
             continue
         found[name] = level.value

@@ -14,15 +14,15 @@ GENERATED = ("create", "update", "remove", "restore")
 def check_rule(draft: RuleDraft, words: Vocabulary, rule: Rule) -> Rule | None:
     """The rule with its condition, or None when its role or entity is unknown."""
     reader, model = draft.reader, words.model
-    if rule.role and rule.role not in model.roles:
+    if rule.role and rule.role not in model.roles and not words.unread("roles.yaml"):
         text = f'there is no role "{rule.role}".{nearest(rule.role, model.roles)}'
         reader.wrong("unknown_role", text, reader.line_of("role"))
-    if rule.purpose is not None and rule.purpose not in model.purposes:
+    if rule.purpose is not None and rule.purpose not in model.purposes and not words.unread("purposes.yaml"):
         text = f'"{rule.purpose}" is no purpose.{nearest(rule.purpose, model.purposes)}'
         reader.wrong("unknown_purpose", text, reader.line_of("purpose"))
     entity = model.entities.get(rule.entity)
     if entity is None:
-        if rule.entity:
+        if rule.entity and not words.gone(rule.entity):
             near = nearest(rule.entity, model.entities)
             text = f'there is no entity "{rule.entity}".{near}'
             reader.wrong("unknown_entity", text, reader.line_of("entity"))
@@ -35,7 +35,8 @@ def check_rule(draft: RuleDraft, words: Vocabulary, rule: Rule) -> Rule | None:
     if rule.via is not None and model.root_scope(rule.entity).kind != "through":
         text = f'"{rule.entity}" has no links to areas: remove via, it is for entities with scope through'
         reader.wrong("via", text, reader.line_of("via"))
-    _check_fields(draft, words, rule)
+    if not words.unread("purposes.yaml"):
+        _check_fields(draft, words, rule)
     return rule if rule.role in model.roles else None
 
 
@@ -66,6 +67,8 @@ def _check_fields(draft: RuleDraft, words: Vocabulary, rule: Rule) -> None:
             continue
         line = draft.fields.line_of(name) if draft.fields is not None else draft.reader.line
         if name not in known:
+            if words.partial(rule.entity):
+                continue
             text = f'"{rule.entity}" has no field "{name}".{nearest(name, known)}'
             draft.reader.wrong("unknown_field", text, line)
         elif level == "clear" and rule.effect == "allow" and known[name].sensitivity in PERSONAL:

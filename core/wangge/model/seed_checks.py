@@ -20,7 +20,7 @@ def check_seed(seed: SeedDraft, module: ModuleDraft, words: Vocabulary, mistakes
     entity = words.model.entities.get(seed.entity)
     owner = seed.entity.partition(".")[0]
     if entity is None:
-        if owner in words.model.modules or owner not in module.optional:
+        if not words.gone(seed.entity) and (owner in words.model.modules or owner not in module.optional):
             text = f'there is no entity "{seed.entity}".{nearest(seed.entity, words.model.entities)}'
             mistakes.add("unknown_entity", text, seed.file, 1)
         return
@@ -28,31 +28,18 @@ def check_seed(seed: SeedDraft, module: ModuleDraft, words: Vocabulary, mistakes
         text = f'the module "{module.id}" does not write "{seed.entity}": add it to writes in module.yaml'
         mistakes.add("undeclared_write", text, seed.file, 1)
     if owner not in required(module, words.model) and owner not in module.optional:
-        mistakes.add(
-            "not_required",
-            f'the module "{owner}" is not required: add it to requires',
-            seed.file,
-            1,
-        )
+        mistakes.add("not_required", f'the module "{owner}" is not required: add it to requires', seed.file, 1)
     fields = words.fields(seed.entity)
     columns: dict[str, Field] = {}
     for name in seed.header:
         field = words.named(fields, name)
+        if field is None and name not in PLACED and words.partial(seed.entity):
+            continue
         if field is None and name not in PLACED:
             near = nearest(name, [f.name for f in fields.values()])
-            mistakes.add(
-                "seed_column",
-                f'"{seed.entity}" has no field "{name}".{near}',
-                seed.file,
-                1,
-            )
+            mistakes.add("seed_column", f'"{seed.entity}" has no field "{name}".{near}', seed.file, 1)
         elif seed.header.count(name) > 1:
-            mistakes.add(
-                "seed_column",
-                f'the column "{name}" stands twice: remove one',
-                seed.file,
-                1,
-            )
+            mistakes.add("seed_column", f'the column "{name}" stands twice: remove one', seed.file, 1)
         elif field is not None and name not in PLACED:
             columns[name] = field
     _check_key(seed, words, columns, mistakes)
@@ -72,34 +59,18 @@ def _check_key(seed: SeedDraft, words: Vocabulary, columns: dict[str, Field], mi
     ids = {field.id: name for name, field in columns.items()} | {field.name: name for name, field in columns.items()}
     missing = [name for name in key if name not in ids]
     if missing:
-        mistakes.add(
-            "seed_key",
-            f'the column "{missing[0]}" of the key is missing: add it',
-            seed.file,
-            1,
-        )
+        mistakes.add("seed_key", f'the column "{missing[0]}" of the key is missing: add it', seed.file, 1)
         return
     seen: dict[tuple[str, ...], int] = {}
     for line, row in seed.rows:
         values = tuple(row[ids[name]] for name in key)
         if values in seen:
-            mistakes.add(
-                "seed_key",
-                f"the row has the key of line {seen[values]}: remove one",
-                seed.file,
-                line,
-            )
+            mistakes.add("seed_key", f"the row has the key of line {seen[values]}: remove one", seed.file, line)
         seen.setdefault(values, line)
 
 
 def _check_cell(
-    text: str,
-    name: str,
-    field: Field,
-    words: Vocabulary,
-    file: str,
-    line: int,
-    mistakes: Mistakes,
+    text: str, name: str, field: Field, words: Vocabulary, file: str, line: int, mistakes: Mistakes
 ) -> None:
     """One cell is checked like input."""
     value = wire_of_text(field, text)
@@ -117,8 +88,5 @@ def _check_cell(
     for code in value if isinstance(value, list) else [value]:
         if table is not None and code not in codes:
             mistakes.add(
-                "unknown_code",
-                f'"{code}" is no code of "{table.name}".{nearest(str(code), codes)}',
-                file,
-                line,
+                "unknown_code", f'"{code}" is no code of "{table.name}".{nearest(str(code), codes)}', file, line
             )

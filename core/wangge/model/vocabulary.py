@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ..values import Label
 from .types import CodeTable, Field, Model
+
+if TYPE_CHECKING:
+    from .lost import Lost
 
 AREA = "wangge.area"
 UNIT = "wangge.unit"
@@ -29,12 +33,7 @@ SYSTEM: Mapping[str, Field] = MappingProxyType(
 )
 """The implicit fields of every row; `id` is the kind of ids."""
 PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "area": ("area", "district"),
-        "parent": ("area", "district"),
-        "through": ("area", "district"),
-        "unit": ("unit",),
-    }
+    {"area": ("area", "district"), "parent": ("area", "district"), "through": ("area", "district"), "unit": ("unit",)}
 )
 """scope kind -> implicit references."""
 
@@ -42,10 +41,23 @@ PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class Vocabulary:
     """Lookups of one model, remembered."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, lost: Lost | None = None) -> None:
         self.model = model
+        self.lost = lost
         self._fields: dict[str, Mapping[str, Field]] = {}
         self._types = {entity.type: name for name, entity in model.entities.items()}
+
+    def gone(self, name: str) -> bool:
+        """Whether an entity or code table is unknown only because its file is broken."""
+        return self.lost is not None and self.lost.has(name)
+
+    def partial(self, entity: str | None) -> bool:
+        """Whether an entity may have more fields than are known."""
+        return self.lost is not None and (entity in self.lost.partial or self.lost.has(entity or ""))
+
+    def unread(self, file: str) -> bool:
+        """Whether some module's `roles.yaml` or `purposes.yaml` is broken."""
+        return self.lost is not None and file in self.lost.files
 
     def fields(self, entity: str) -> Mapping[str, Field]:
         """Field id -> field: own, inherited, and the implicit references; {} for an unknown entity."""
@@ -59,10 +71,7 @@ class Vocabulary:
         found = dict(self.model.fields_of(entity))
         for name in PLACES.get(self.model.root_scope(entity).kind, ()):
             to = (UNIT,) if name == "unit" else (AREA,)
-            found.setdefault(
-                name,
-                Field(id=name, name=name, kind="ref", label=Label(name, name), to=to),
-            )
+            found.setdefault(name, Field(id=name, name=name, kind="ref", label=Label(name, name), to=to))
         return found
 
     def named(self, fields: Mapping[str, Field], name: str) -> Field | None:

@@ -19,13 +19,7 @@ class Node:
 
     __slots__ = ("keys", "line", "raw", "value")
 
-    def __init__(
-        self,
-        value: Any,
-        line: int,
-        keys: dict[str, int] | None = None,
-        raw: str | None = None,
-    ) -> None:
+    def __init__(self, value: Any, line: int, keys: dict[str, int] | None = None, raw: str | None = None) -> None:
         self.value = value
         self.line = line
         self.keys = keys or {}
@@ -52,11 +46,7 @@ class _Loader(_Base):  # type: ignore[misc] # PyYAML's own choice of C or Python
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int",
-    re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"),
-    list("-+0123456789"),
-)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"),
@@ -73,23 +63,13 @@ def read_yaml(path: Path, file: str, mistakes: Mistakes) -> Node | None:
         mistakes.add("unreadable", f"the file cannot be read: {error.strerror}", file, 1)
         return None
     if len(raw) > LARGEST:
-        mistakes.add(
-            "too_large",
-            f"the file has {len(raw)} bytes; at most {LARGEST}: split it",
-            file,
-            1,
-        )
+        mistakes.add("too_large", f"the file has {len(raw)} bytes; at most {LARGEST}: split it", file, 1)
         return None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        mistakes.add(
-            "not_utf8",
-            "the file is not UTF-8: save it with the encoding UTF-8",
-            file,
-            line,
-        )
+        mistakes.add("not_utf8", "the file is not UTF-8: save it with the encoding UTF-8", file, line)
         return None
     return parse_yaml(text, file, mistakes)
 
@@ -124,12 +104,7 @@ def _acceptable(text: str, file: str, mistakes: Mistakes) -> bool:
     for event in events:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            mistakes.add(
-                "alias",
-                "anchors and aliases are not allowed: write the value out",
-                file,
-                line,
-            )
+            mistakes.add("alias", "anchors and aliases are not allowed: write the value out", file, line)
             return False
         if getattr(event, "tag", None):
             mistakes.add("tag", f"the tag {event.tag} is not allowed: remove it", file, line)
@@ -137,12 +112,7 @@ def _acceptable(text: str, file: str, mistakes: Mistakes) -> bool:
         opens = isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent)
         depth += opens - isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent)
         if depth > DEEPEST:
-            mistakes.add(
-                "too_deep",
-                f"the file nests deeper than {DEEPEST} levels: flatten it",
-                file,
-                line,
-            )
+            mistakes.add("too_deep", f"the file nests deeper than {DEEPEST} levels: flatten it", file, line)
             return False
     return True
 
@@ -154,11 +124,7 @@ def _syntax(error: yaml.YAMLError, text: str, file: str, mistakes: Mistakes) -> 
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     code, hint = "syntax", "check indentation, quotes and brackets"
     if "expected a single document" in str(error):
-        code, what, hint = (
-            "several_documents",
-            "the file has several documents",
-            "keep one and remove the `---`",
-        )
+        code, what, hint = ("several_documents", "the file has several documents", "keep one and remove the `---`")
     elif any(row.lstrip(" ").startswith("\t") for row in text.split("\n")[max(0, line - 2) : line]):
         code, what, hint = "tab", "a line is indented with a tab", "indent with spaces"
     mistakes.add(code, f"{what}: {hint}", file, line)
@@ -186,10 +152,7 @@ def _mapping(node: yaml.MappingNode, file: str, mistakes: Mistakes, depth: int) 
         key = str(key_node.value)
         if key in found:
             mistakes.add(
-                "duplicate_key",
-                f'"{key}" stands twice here, first on line {keys[key]}: remove one',
-                file,
-                line,
+                "duplicate_key", f'"{key}" stands twice here, first on line {keys[key]}: remove one', file, line
             )
             continue
         found[key] = _node(value_node, file, mistakes, depth + 1)
