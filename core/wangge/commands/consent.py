@@ -1,0 +1,42 @@
+"""`wangge consent`: a security administrator agrees to a step of the plan that lowers a protection."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from typing import Any
+
+from .plan import add_paths
+
+
+def add(subparsers: Any) -> None:
+    """Describe the arguments."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "consent",
+        help="agree, as a second person, to a step that lowers a protection",
+        description="Record a security administrator's consent to one step of `wangge plan` (lower sensitivity, weaker mask). "
+        "It holds for the schema files as they are now. The password is asked for, or read from standard input.",
+    )
+    parser.add_argument("step", metavar="STEP", help="the step, as `wangge plan` prints it")
+    add_paths(parser)
+    parser.add_argument("--account", required=True, metavar="LOGIN", help="the account of the person who agrees")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why; it is kept with the consent")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask for the password and record."""
+    from ..services import services_of
+    from ..settings import Settings
+    from ..store.consents import record_consent
+    from .plan import load
+
+    model = load(args.paths)
+    asked = f"Password of {args.account}: "
+    password = getpass.getpass(asked) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    with services_of(Settings.from_environment(os.environ)) as runtime:
+        asyncio.run(record_consent(runtime.database, model, args.step, args.account, password, args.reason))
+    print(f"recorded: run `wangge apply` now ({args.step})")
+    return 0

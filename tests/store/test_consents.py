@@ -1,0 +1,81 @@
+"""A lowered protection waits for the consent of a second person, who proves who they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.store.shapes import row_id
+
+from wangge.crypto import hash_password
+from wangge.errors import PlanError
+from wangge.model.load import load_model
+from wangge.model.types import Model
+from wangge.modules.discover import core_folder
+from wangge.store.apply import apply_model
+from wangge.store.consents import record_consent
+from wangge.store.database import Database
+
+STEP = "lower_protection wangge.account.name"
+
+
+@pytest.fixture(scope="module")
+def strict() -> Model:
+    """The built-in model, in which the name of an account is sensitive."""
+    return _with_sensitivity(load_model([core_folder()]), "sensitive")
+
+
+def _with_sensitivity(model: Model, sensitivity: str) -> Model:
+    account = model.entities["wangge.account"]
+    fields = tuple(msgspec.structs.replace(f, sensitivity=sensitivity) if f.id == "name" else f for f in account.fields)
+    entities = {**model.entities, "wangge.account": msgspec.structs.replace(account, fields=fields)}
+    return msgspec.structs.replace(model, entities=entities, version=sensitivity)
+
+
+async def people(owner: Any) -> None:
+    """Li is a security administrator, Wang is not."""
+    for number, login, role in ((1, "li", "security_admin"), (2, "wang", "system_admin")):
+        await owner.execute(
+            "INSERT INTO wangge.account (id, login, name, state) VALUES ($1, $2, $2, 'ACTIVE')", row_id(number), login
+        )
+        await owner.execute(
+            "INSERT INTO wangge.unit (id, code, name, kind) VALUES ($1, $2, 'x', 'x')", row_id(number), login
+        )
+        await owner.execute(
+            "INSERT INTO wangge.post (account, role, unit, valid_from) VALUES ($1, $2, $1, now())", row_id(number), role
+        )
+        await owner.execute(
+            "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'password', $2)",
+            row_id(number),
+            hash_password("secret of " + login),
+        )
+
+
+async def test_only_a_security_administrator_with_the_right_password_can_agree(
+    bare: Database, owner: Any, strict: Model
+) -> None:
+    await apply_model(bare, strict)
+    await people(owner)
+    open_ = _with_sensitivity(strict, "internal")
+    for login, password in (("li", "wrong"), ("wang", "secret of wang"), ("nobody", "x")):
+        with pytest.raises(PlanError, match="login or password is wrong"):
+            await record_consent(bare, open_, STEP, login, password, "asked for")
+    with pytest.raises(PlanError, match="A second person agrees with `wangge consent"):
+        await apply_model(bare, open_)
+    await record_consent(bare, open_, STEP, "li", "secret of li", "asked for")
+    assert [one.name for one in (await apply_model(bare, open_)).steps] == [STEP]
+    row = await owner.fetchrow("SELECT model, step, login, reason FROM wangge.plan_consent")
+    assert tuple(row) == ("internal", STEP, "li", "asked for")
+
+
+async def test_a_consent_holds_for_one_version_of_the_files_and_only_for_steps_that_need_one(
+    bare: Database, owner: Any, strict: Model
+) -> None:
+    await apply_model(bare, strict)
+    await people(owner)
+    await record_consent(bare, _with_sensitivity(strict, "internal"), STEP, "li", "secret of li", "asked for")
+    with pytest.raises(PlanError):
+        await apply_model(bare, _with_sensitivity(strict, "public"))
+    with pytest.raises(PlanError, match="is no step of this plan that needs consent"):
+        await record_consent(bare, strict, STEP, "li", "secret of li", "asked for")
