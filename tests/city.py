@@ -143,7 +143,7 @@ async def served(settings: Settings, database: Database) -> AsyncIterator[City]:
         build(settings), host="127.0.0.1", port=0, lifespan="on", access_log=False, log_level="warning", ws="none"
     )
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign] # the test's process keeps its own
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # the test's process keeps its own
     running = asyncio.create_task(server.serve())
     while not server.started:
         if running.done():
