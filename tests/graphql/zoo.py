@@ -22,12 +22,12 @@ def write_zoo(folder: Path, fields: Sequence[Mapping[str, Any]]) -> Path:
     (home / "tables").mkdir(exist_ok=True)
     _write(home / "module.yaml", {"id": "zoo", "version": "1.0.0", "label": label("动物园"), "requires": ["base"]})
     _write(home / "entities" / "animal.yaml", _entity("animal", "ZooAnimal", "zooAnimals", fields, scope="area"))
-    keeper = [
+    keeper: list[dict[str, Any]] = [
         {"name": "name", "type": "text", "required": True, "label": label("名")},
         {"name": "animals", "type": "children", "to": "zoo.animal", "inverse": "ref1", "label": label("动物")},
     ]
     _write(home / "entities" / "keeper.yaml", _entity("keeper", "ZooKeeper", "zooKeepers", keeper, scope="area"))
-    cub = [
+    cub: list[dict[str, Any]] = [
         {"name": "name", "type": "text", "required": True, "label": label("名")},
         {"name": "animal", "type": "ref", "to": "zoo.animal", "required": True, "label": label("动物")},
     ]

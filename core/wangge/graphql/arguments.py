@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from graphql.type import GraphQLBoolean
+from graphql.utilities import value_from_ast
+
 from graphql import (
     ArgumentNode,
     GraphQLArgument,
@@ -21,8 +24,6 @@ from graphql import (
     is_input_object_type,
     is_list_type,
 )
-from graphql.type import GraphQLBoolean
-from graphql.utilities import value_from_ast
 
 Variables = Mapping[str, Any]
 Take = Callable[[Variables], Any]

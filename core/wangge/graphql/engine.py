@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 import structlog
+from graphql.language import DocumentNode
+
 from graphql import (
     FieldNode,
     GraphQLError,
@@ -19,7 +21,6 @@ from graphql import (
     execute_sync,
     get_named_type,
 )
-from graphql.language import DocumentNode
 
 from ..crypto import Keys
 from ..errors import Denied, Invalid, RequestError

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import strawberry
+from strawberry.schema.config import StrawberryConfig
+
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -35,7 +37,6 @@ from graphql import (
     is_specified_scalar_type,
     visit,
 )
-from strawberry.schema.config import StrawberryConfig
 
 from ..surface import MADE, Reference
 from .schema import SchemaBuilder, meta
@@ -72,7 +73,7 @@ def convert(module: str, query: type | None, mutation: type | None) -> dict[str,
     overrides = {
         made: strawberry.scalar(name=name, serialize=_itself, parse_value=_itself) for name, made in MADE.items()
     }
-    config = StrawberryConfig(scalar_map=overrides)  # type: ignore[arg-type] # classes made for annotations stand as scalars
+    config = StrawberryConfig(scalar_map=overrides)
     schema = strawberry.Schema(query=query or Nothing, mutation=mutation, config=config)._schema
     found: dict[str, Root] = {}
     if query is not None and schema.query_type is not None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from graphql.execution.values import get_variable_values
+
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -22,7 +24,6 @@ from graphql import (
     type_from_ast,
     validate,
 )
-from graphql.execution.values import get_variable_values
 
 from ..errors import Invalid
 from ..sql.ast import Statement

@@ -27,7 +27,7 @@ def secured(app: ASGIApp) -> ASGIApp:
     """The app with the headers on every answer."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if str(scope["type"]) != "http":
             await app(scope, receive, send)
             return
         request = uuid.uuid4().hex

@@ -67,7 +67,7 @@ async def send(
     """Send an answer."""
     headers = [(b"content-type", type_.encode()), (b"content-length", str(len(body)).encode())]
     headers += [(name.encode(), value.encode("latin-1")) for name, value in (more or {}).items()]
-    await sender({"type": "http.response.start", "status": status, "headers": headers})  # type: ignore[misc, typeddict-item] # a plain ASGI message
+    await sender({"type": "http.response.start", "status": status, "headers": headers})
     await sender({"type": "http.response.body", "body": body, "more_body": False})
 
 
