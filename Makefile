@@ -30,7 +30,7 @@ check: install $(STAMPS)/npm
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd admin_ui && npm run --silent check
-	$(BIN)/pytest tests/model tests/sql tests/policy tests/test_layout.py
+	$(BIN)/pytest tests/model tests/policy tests/test_layout.py tests/test_settings.py tests/test_crypto.py
 
 bench: install
 	$(BIN)/python tests/bench/run.py

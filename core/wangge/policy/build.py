@@ -184,9 +184,8 @@ def _join(world: World, parts: list[Slot], *, keep_posts: bool) -> Slot:
     if any(s.form is Form.CITY for s in parts):
         return Slot(Form.CITY, None, (), units, posts)
     spans = merged(span for s in parts for span in s.spans)
-    districts = {s.district for s in parts if s.form is Form.DISTRICT}
-    whole = [d for d in districts if d is not None and world.districts.get(d) in spans]
-    if len(spans) == 1 and len(whole) == 1:
+    whole = [district for district, span in world.districts.items() if spans == (span,)]
+    if whole:
         return Slot(Form.DISTRICT, whole[0], spans, units, posts)
     return Slot(Form.SPAN if len(spans) == 1 else Form.SPANS, None, spans, units, posts)
 
