@@ -234,7 +234,7 @@ async def check_after(
 
 
 def is_plain(kit: Kit, scope: Scope, drafts: Sequence[Draft]) -> bool:
-    """Whether a create may be one statement in autocommit: one row, no hook, no follower, no condition, no flag, no claim."""
+    """Whether a create may be one statement in autocommit: one row, no hook, link, condition, flag, claim or parent."""
     entity = drafts[0].entity
     return (
         len(drafts) == 1
@@ -242,5 +242,6 @@ def is_plain(kit: Kit, scope: Scope, drafts: Sequence[Draft]) -> bool:
         and not kit.following.links(entity)
         and not is_conditional(kit, scope, entity)
         and not kit.claims.uniques(entity)
+        and not kit.places.is_derived(entity, drafts[0].values, drafts[0].given)
         and not any(check.grade == "flag" for level in kit.model.chain(entity) for check in level.checks)
     )

@@ -100,7 +100,8 @@ class Following:
         sql = self._sql.get(entity)
         if sql is None:
             sql = self._sql[entity] = self._relink(self.through(entity))
-        lock = f"SELECT id FROM {names.table(self._model.entities[entity])} WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+        table = names.table(self._model.entities[entity])
+        lock = f"SELECT id FROM {table} WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
         await connection.execute(lock, rows)
         await connection.execute(self._homes(self.through(entity)), rows)
         await connection.execute(sql, rows)
@@ -113,7 +114,7 @@ class Following:
             f"WITH old AS (SELECT c.id, c.area_id, c.area_ord, c.district_id, p.area_id AS new_id, p.area_ord AS new_ord, "
             f"p.district_id AS new_district FROM {names.table(child)} c JOIN {parent} p ON p.id = c.{column} "
             "WHERE p.id = ANY($1::uuid[]) AND (c.area_id, c.area_ord, c.district_id) IS DISTINCT FROM "
-            "(p.area_id, p.area_ord, p.district_id) ORDER BY c.id FOR UPDATE OF c), "
+            "(p.area_id, p.area_ord, p.district_id) ORDER BY c.id FOR NO KEY UPDATE OF c), "
             f"u AS (UPDATE {names.table(child)} c SET area_id = old.new_id, area_ord = old.new_ord, "
             "district_id = old.new_district FROM old WHERE c.id = old.id RETURNING c.id, c.revision), "
             "e AS (INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id) "

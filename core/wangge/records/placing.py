@@ -65,10 +65,22 @@ class Places:
             return False
         return self._model.root_scope(target).kind in ("area", "parent")
 
+    def is_derived(self, entity: str, values: Mapping[str, Any], given: Mapping[str, UUID]) -> bool:
+        """Whether the place is that of another row, which may move meanwhile."""
+        if self._model.root_scope(entity).kind != "parent" and "area" in given:
+            return False
+        fields = self._model.fields_of(entity)
+        return any(
+            values.get(name) is not None and fields[name].to[0] != "wangge.area" for name in self.derives(entity)
+        )
+
     async def find(
         self, reader: Any, scope: Scope | None, entity: str, values: Mapping[str, Any], given: Mapping[str, UUID]
     ) -> Place:
-        """The place of a row with these values; `given` holds `area` or `unit` of the input. Raises Fault."""
+        """The place of a row with these values; `given` holds `area` or `unit` of the input. Raises Fault.
+
+        Inside a transaction the row that it is derived from is locked: it cannot move before this one is stored.
+        """
         kind = self._model.root_scope(entity).kind
         if kind == "unit":
             return await self._unit(reader, given.get("unit") or (scope.home_unit if scope else None))
@@ -107,7 +119,8 @@ class Places:
         if entity == "wangge.area":
             return await self._area(reader, row_id)
         table = names.table(self._model.entities[entity])
-        row = await reader.fetchrow(f"SELECT area_id, area_ord, district_id FROM {table} WHERE id = $1", row_id)
+        sql = f"SELECT area_id, area_ord, district_id FROM {table} WHERE id = $1 FOR SHARE"
+        row = await reader.fetchrow(sql, row_id)
         return Place(row["area_id"], row["area_ord"], row["district_id"]) if row and row["area_id"] else None
 
 

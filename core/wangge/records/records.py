@@ -23,7 +23,7 @@ from .load import load
 from .outcome import Fault, Outcome
 from .storing import check_fresh, insert
 
-UNIQUE, EXCLUDED, DEADLOCK = "23505", "23P01", "40P01"
+UNIQUE, EXCLUDED, DEADLOCK, FOREIGN = "23505", "23P01", "40P01", "23503"
 _KEY = re.compile(r"Key \(([^)]*)\)=")
 
 
@@ -192,9 +192,11 @@ class Records:
 
     def _told(self, error: Exception, drafts: Sequence[Draft], order: Order) -> Exception:
         """What the caller is told when the database refuses a key; every other error is itself."""
-        if getattr(error, "sqlstate", None) != UNIQUE or lost_a_race(error):
+        state = getattr(error, "sqlstate", None)
+        if state not in (UNIQUE, FOREIGN) or lost_a_race(error):
             return error
-        fault = taken(error)
+        path = taken(error).path
+        fault = Fault("unique.taken", path) if state == UNIQUE else Fault("ref.unknown", path)
         index = drafts[0].index if drafts else 0
         return Refused(Outcome((), (self.kit.error(index, fault, order.language),)))
 
@@ -244,8 +246,8 @@ def lost_a_race(error: Exception) -> bool:
 
 
 async def _answer(attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """The Outcome of a write; one that lost a race for a key or a lock is tried once more."""
-    for last in (False, True):
+    """The Outcome of a write; one that lost a race for a key or a lock is tried again."""
+    for last in (False, False, True):
         try:
             return await attempt()
         except Refused as refused:
