@@ -50,6 +50,7 @@ def _findings(settings: Settings) -> Iterator[tuple[str, str, bool]]:
     if settings.database_url is None:
         yield _examined("PostgreSQL", lambda: _postgres(settings))
         yield _examined("connect with", lambda: _connect(settings))
+    yield _examined("tables", lambda: _tables(settings))
     yield _examined("free disk space", lambda: _disk(settings))
 
 
@@ -95,6 +96,29 @@ def _connect(settings: Settings) -> str:
     from ..store.embedded import attached
 
     return " ".join(attached(settings.home).psql())
+
+
+def _tables(settings: Settings) -> str:
+    """Compare the catalogue with the applied model, when the database runs."""
+    import asyncio
+
+    from ..errors import PlanError
+    from ..runtime import load_runtime, outside_services, runtime_file
+    from ..store.catalog import examine_tables
+
+    runtime = outside_services(settings)
+    if runtime is None:
+        running = load_runtime(settings) if runtime_file(settings).exists() else None
+        if running is None or not Path(f"/proc/{running.supervisor}").exists():
+            return "not compared: Wangge is not running"
+        runtime = running
+    version, problems = asyncio.run(examine_tables(runtime.database))
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise PlanError(
+            "plan.drift", "; ".join(problems[:5]) + more + ": somebody changed tables by hand", problems=problems
+        )
+    return f"as the applied model {version[:12]} says" if version else "nothing is applied yet (`wangge apply`)"
 
 
 def _disk(settings: Settings) -> str:

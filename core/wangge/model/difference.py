@@ -9,7 +9,7 @@ import msgspec
 from . import ddl
 from .alterations import of_fields
 from .indexes import unique_columns
-from .specs import ColumnSpec, TableSpec
+from .specs import ColumnSpec, ForeignKey, TableSpec
 from .steps import Step, ordered, step
 from .tables import physical
 from .types import Entity, Model
@@ -227,11 +227,17 @@ def _connected(had: TableSpec, table: TableSpec) -> Iterable[Step]:
     olds, news = {k.name: k for k in had.foreign_keys}, {k.name: k for k in table.foreign_keys}
     for name in sorted(olds.keys() - news.keys()):
         yield step(
-            "drop_foreign_key", table.entity, name, ("去除外键 {at}", "Drop the foreign key {at}"),
+            "drop_foreign_key", table.entity, _reference(table, olds[name]), ("去除外键 {at}", "Drop the foreign key {at}"),
             sql=[ddl.drop_constraint(table, name)],
         )  # fmt: skip
     for name in sorted(news.keys() - olds.keys()):
         yield _add_key(table, name, had)
+
+
+def _reference(table: TableSpec, key: ForeignKey) -> str:
+    """What a foreign key is called in a step: its field, or its column."""
+    own = key.field or key.column
+    return f"{table.field}.{own}" if table.field and own != table.field else own
 
 
 def _add_key(table: TableSpec, name: str, had: TableSpec | None = None) -> Step:
@@ -243,7 +249,7 @@ def _add_key(table: TableSpec, name: str, had: TableSpec | None = None) -> Step:
     return step(
         "add_foreign_key",
         table.entity,
-        name,
+        _reference(table, key),
         ("新增外键 {at}", "Add the foreign key {at}"),
         sql=[ddl.add_foreign_key(table, key)],
         risk="refused_by_rows" if exists else "none",

@@ -23,7 +23,7 @@ from .bootstrap_files import run_bootstrap
 from .connection import connect
 from .database import Database
 from .examine import Finding, examine, refuse
-from .index_builds import LARGE, build_missing, row_estimate
+from .index_builds import build_missing, is_large
 from .seeding import seed
 
 LOCK = 7146002
@@ -126,7 +126,7 @@ async def _transact(connection: Any, model: Model, allow: frozenset[str], tell: 
 
 async def _run(connection: Any, one: Step, version: str, allowed: bool, tell: Progress) -> None:
     """One step; an index of a large table is left to be built beside its writers."""
-    if one.index is not None and one.table is not None and await row_estimate(connection, one.table) > LARGE:
+    if one.index is not None and one.table is not None and await is_large(connection, one.table):
         return
     tell(one.name)
     try:

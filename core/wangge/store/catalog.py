@@ -11,6 +11,9 @@ import msgspec
 from ..model.specs import ColumnSpec, TableSpec
 from ..model.tables import physical
 from ..model.types import Model
+from .applied import read_model
+from .connection import connect
+from .database import Database
 
 COLUMNS = """SELECT n.nspname || '.' || c.relname AS table, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
   NOT a.attnotnull AS nullable, a.attgenerated <> '' AS generated,
@@ -51,6 +54,16 @@ async def drift(connection: Any, model: Model) -> list[str]:
             problems += _compare(table, found[key])
     stray = [key for key in found if key not in wanted and not key.startswith("wangge.")]
     return problems + [f"{key}: no entity has this table" for key in sorted(stray)]
+
+
+async def examine_tables(database: Database) -> tuple[str, list[str]]:
+    """(version of the applied model, what is not as it says); ("", []) for a database without one. Raises Unavailable."""
+    connection = await connect(database, "owner")
+    try:
+        model = await read_model(connection)
+        return (model.version, await drift(connection, model)) if model is not None else ("", [])
+    finally:
+        await connection.close()
 
 
 async def read_catalogue(connection: Any, schemas: list[str]) -> Mapping[str, Found]:

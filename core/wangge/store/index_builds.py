@@ -18,18 +18,12 @@ LARGE = 100_000
 INDEXES = """SELECT n.nspname AS schema, c.relname AS name, i.indisvalid AS valid
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY($1::text[])"""
-ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass($1)"
-MANY = "SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {limit}) q"
+MORE = "SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {limit}) q"
 
 
-async def row_estimate(connection: Any, table: TableSpec) -> int:
-    """About how many rows a table has; never analysed, they are counted up to the limit. 0 when there is no such table."""
-    estimate = await connection.fetchval(ESTIMATE, table.quoted)
-    if estimate is None:
-        return 0
-    if estimate < 0:
-        return int(await connection.fetchval(MANY.format(table=table.quoted, limit=LARGE + 1)))
-    return int(estimate)
+async def is_large(connection: Any, table: TableSpec) -> bool:
+    """Whether a table has more rows than a transaction should index; counted, since estimates lag behind a bulk load."""
+    return int(await connection.fetchval(MORE.format(table=table.quoted, limit=LARGE + 1))) > LARGE
 
 
 async def build_missing(connection: Any, model: Model, tell: Callable[[str], None]) -> tuple[str, ...]:
@@ -53,7 +47,7 @@ async def _build(
     tell(f"add_index {table.key} {index.name}")
     if half_built:
         await connection.execute(ddl.drop_index(table.schema, index.name, concurrently=True))
-    large = await row_estimate(connection, table) > LARGE
+    large = await is_large(connection, table)
     try:
         await connection.execute(ddl.create_index(table, index, concurrently=large))
     except asyncpg.UniqueViolationError as error:
