@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,13 @@ class City:
         """The code of the first error."""
         answer = await self.ask(login, query, variables)
         return str(answer["errors"][0]["extensions"]["code"])
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    """Wait until something that other processes or tasks bring about holds."""
+    async with asyncio.timeout(seconds):
+        while not await holds():
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.city import City
+from tests.city import City, eventually
 from wangge.store.pool import Pool
 
 NANMING, YUNYAN, CITY_WIDE, GRID = (
@@ -124,9 +124,11 @@ async def test_a_module_that_is_off_in_a_district_is_invisible_there(city: City,
     )
     await city_owner.fetchval("SELECT wangge.touch('module', 'module:urban_management')")
     try:
-        for _ in range(100):
-            if "errors" in await city.ask(YUNYAN, "{ incidents { nodes { id } } }"):
-                break
+
+        async def gone() -> bool:
+            return "errors" in await city.ask(YUNYAN, "{ incidents { nodes { id } } }")
+
+        await eventually(gone)
         assert await city.code(YUNYAN, "{ incidents { nodes { id } } }") == "document.invalid"
         found = await city.data(CITY_WIDE, "{ incidents(first: 1000) { nodes { district { name } } } }")
         assert {n["district"]["name"] for n in found["incidents"]["nodes"]} == {"南明区"}
