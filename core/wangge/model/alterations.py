@@ -144,7 +144,7 @@ def _stored(place: Place, was: Field, now: Field) -> Iterable[Step]:
         yield from _added(place, now)
     elif was.kind in SIDE_KINDS or now.kind in SIDE_KINDS:
         yield from _sides(place, was, now)
-    elif was.sealed != now.sealed:
+    elif was.sealed != now.sealed or (was.kind != now.kind and (was.sealed or "polygon" in (was.kind, now.kind))):
         yield from _replaced(place, was, now)
     else:
         yield from _columns(place, was, now)
@@ -210,7 +210,7 @@ def _replaced(place: Place, was: Field, now: Field) -> Iterable[Step]:
         sql += [*ddl.create_table(table), *(ddl.create_index(table, made) for made in table.indexes)]
     else:
         sql += [line for c in columns_of(now) for line in ddl.add_column(place.table, c)]
-    what = "sealing" if was.sealed != now.sealed else f"from {was.kind} to {now.kind}"
+    what = "sealing" if was.sealed or now.sealed else f"from {was.kind} to {now.kind}"
     demanding = now.required and now.kind not in SIDE_KINDS
     yield step(
         "convert",

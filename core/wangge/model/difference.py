@@ -92,7 +92,7 @@ def _altered(old: Model, new: Model, was: Entity, now: Entity, before: Tables, a
     olds = {t.key: t for t in _of(was.name, before)}
     for table in _of(now.name, after):
         had = olds.get(table.key)
-        if had is None:
+        if had is None or _rebuilt(was, now, table):
             if table.role == "area":
                 yield step(
                     "create_table", now.name, "area", ("新建 {at} 表", "Create the table {at}"), sql=_create(table)
@@ -110,6 +110,12 @@ def _altered(old: Model, new: Model, was: Entity, now: Entity, before: Tables, a
             yield step(
                 "drop_table", was.name, "area", ("删除 {at} 表", "Drop the table {at}"), sql=[ddl.drop_table(table)]
             )
+
+
+def _rebuilt(was: Entity, now: Entity, table: TableSpec) -> bool:
+    """Whether a part or link table gives way to another one of the same name."""
+    kinds = {f.kind for e in (was, now) for f in e.fields if f.id == table.field}
+    return bool(table.field) and len(kinds) > 1 and kinds != {"files", "photos"}
 
 
 def _rescoped(was: Entity, now: Entity, had: TableSpec, table: TableSpec) -> Iterable[Step]:
@@ -243,7 +249,8 @@ def _reference(table: TableSpec, key: ForeignKey) -> str:
 def _add_key(table: TableSpec, name: str, had: TableSpec | None = None) -> Step:
     """A foreign key; rows that point to nothing contradict it."""
     key = next(k for k in table.foreign_keys if k.name == name)
-    exists = had is not None and had.column(key.column) is not None
+    old = had.column(key.column) if had is not None else None
+    exists = old is not None and old.type == "uuid"
     row = "id" if table.role == "entity" else "row_id"
     column = ddl.joined((key.column,))
     return step(

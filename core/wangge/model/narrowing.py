@@ -27,7 +27,7 @@ def narrowed(had: TableSpec, row: str, was: Field, now: Field, new: Model, at: t
     if not conditions and not by_value:
         return
     where = f"{column} IS NOT NULL" if by_value else " OR ".join(f"({c})" for c in conditions)
-    value = f", {column} AS value" if by_value else ""
+    value = f", {_as_text(was, column)} AS value" if by_value else ""
     yield step(
         "narrow",
         *at,
@@ -45,13 +45,18 @@ def _limits(was: Field, now: Field, column: str) -> Iterable[str]:
     if now.kind == "text":
         most = int(now.max or MAX_TEXT)
         if was.kind != "text" or most < int(was.max or MAX_TEXT):
-            yield f"char_length({column}::text) > {most}"
+            yield f"char_length({_as_text(was, column)}) > {most}"
     elif now.kind in NUMBERS:
         least, greatest = _bounds(was)
         if now.max is not None and (greatest is None or greatest > Decimal(str(now.max))):
             yield f"{_comparable(was, column)} > {Decimal(str(now.max))}"
         if now.min is not None and (least is None or least < Decimal(str(now.min))):
             yield f"{_comparable(was, column)} < {Decimal(str(now.min))}"
+
+
+def _as_text(was: Field, column: str) -> str:
+    """The text that a value becomes."""
+    return f"({column})[1]" if was.kind == "codes" else f"{column}::text"
 
 
 def _comparable(was: Field, column: str) -> str:
@@ -75,10 +80,10 @@ def _choices(was: Field, now: Field, new: Model, column: str) -> Iterable[str]:
     if now.kind == "enum":
         left = {v.value for v in now.values}
         if was.kind != "enum" or {v.value for v in was.values} - left:
-            yield f"{column} <> ALL({_array(left)})"
+            yield f"{_as_text(was, column)} <> ALL({_array(left)})"
     elif now.kind == "code" and (was.kind not in ("code", "codes") or was.table != now.table):
         codes = {c.code for c in new.tables[now.table].codes} if now.table in new.tables else set()
-        yield f"{column}::text <> ALL({_array(codes)})"
+        yield f"{_as_text(was, column)} <> ALL({_array(codes)})"
     elif now.kind == "codes" and was.kind == "codes" and was.table != now.table:
         codes = {c.code for c in new.tables[now.table].codes} if now.table in new.tables else set()
         yield f"NOT {column} <@ {_array(codes)}"
