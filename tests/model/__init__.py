@@ -1,1 +1,1 @@
-"""The schema language."""
+"""Tests of the schema language."""

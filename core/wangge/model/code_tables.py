@@ -62,6 +62,7 @@ def _columns(reader: Reader, module: str) -> tuple[Field, ...]:
             draft.reader.wrong(
                 "duplicate_field", f'the column "{draft.field.name}" exists already: choose another name'
             )
+            continue
         found.setdefault(draft.field.name, draft.field)
     return tuple(found.values())
 
@@ -185,6 +186,8 @@ def _extra(row: dict[str, str], columns: tuple[Field, ...], file: str, line: int
     """The wire values of the extra columns."""
     extra: dict[str, Any] = {}
     for column in columns:
+        if column.kind not in COLUMN_KINDS or (column.kind == "enum" and not column.values):
+            continue
         value = wire_of_text(column, row.get(column.name, ""))
         if value is None:
             if column.required:

@@ -55,6 +55,8 @@ def _check_kind_of(draft: EntityDraft, module: ModuleDraft, words: Vocabulary) -
             text = f'"{entity.name}" is a kind of "{entity.kind_of}", which no file declares.{near}'
             reader.wrong("unknown_entity", text, line)
         return
+    if words.model.entities[entity.name].kind_of is None:
+        return
     if upper.module not in required(module, words.model):
         text = f'"{entity.kind_of}" belongs to a module that is not required: add "{upper.module}" to requires'
         reader.wrong("not_required", text, line)

@@ -131,7 +131,7 @@ class OneField:
     def _check_default(self) -> None:
         """The default is a value of the field."""
         field, value = self._field, self._field.default
-        if value is None:
+        if value is None or (field.kind == "enum" and not field.values):
             return
         if isinstance(value, str) and value.startswith("$"):
             if value != "$now" or field.kind not in MOMENTS:

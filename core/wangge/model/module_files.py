@@ -129,6 +129,8 @@ def read_module(folder: Path, mistakes: Mistakes, single: Iterable[Path] = ()) -
             draft.broken.add(f"{draft.id}.{entity.stem}")
         else:
             draft.entities.append(found)
+            if found.entity.local != entity.stem:
+                draft.broken.add(f"{draft.id}.{entity.stem}")
     _read_tables(draft, mistakes)
     _read_purposes(draft, mistakes)
     _read_pages(draft, mistakes)

@@ -24,7 +24,7 @@ def check_names(drafts: Sequence[ModuleDraft], words: Vocabulary, first_party: f
     for draft in drafts:
         for entity in draft.entities:
             _check_type(entity, types, own=draft.id in first_party)
-            _check_roots(entity, roots)
+            _check_roots(entity, roots, types)
             if draft.id not in first_party:
                 _check_prefix(entity)
             _check_tables(entity, draft)
@@ -40,10 +40,11 @@ def _check_type(draft: EntityDraft, types: dict[str, str], *, own: bool) -> None
         reader.wrong("general_type", text, line)
     if entity.type in BUILT_IN_TYPES or any(entity.type == f"{kind}Where" for kind in BUILT_IN_TYPES):
         reader.wrong("built_in_type", f'"{entity.type}" is a type of the platform: choose another', line)
+    taken = next((name for name in _types_of(entity) if types.get(name, entity.name) != entity.name), None)
+    if taken is not None:
+        text = f'the type "{taken}" belongs to "{types[taken]}" already: choose another type'
+        reader.wrong("type_taken", text, line)
     for name in _types_of(entity):
-        if name in types and types[name] != entity.name:
-            text = f'the type "{name}" belongs to "{types[name]}" already: choose another type'
-            reader.wrong("type_taken", text, line)
         types.setdefault(name, entity.name)
 
 
@@ -60,7 +61,7 @@ def _types_of(entity: Entity) -> Iterator[str]:
             yield entity.type + field.name[:1].upper() + field.name[1:]
 
 
-def _check_roots(draft: EntityDraft, roots: dict[str, str]) -> None:
+def _check_roots(draft: EntityDraft, roots: dict[str, str], types: dict[str, str]) -> None:
     """The root fields: the type in camelCase and the plural."""
     entity, reader = draft.entity, draft.reader
     single = entity.type[:1].lower() + entity.type[1:]
@@ -75,7 +76,7 @@ def _check_roots(draft: EntityDraft, roots: dict[str, str]) -> None:
             reader.wrong(
                 "plural_taken", f'"{name}" is a field of the platform: choose another {key}', reader.line_of(key)
             )
-        elif name in roots:
+        elif name in roots and not (key == "type" and types.get(entity.type) != entity.name):
             text = f'the root field "{name}" belongs to "{roots[name]}" already: choose another {key}'
             reader.wrong("plural_taken", text, reader.line_of(key))
         roots.setdefault(name, entity.name)

@@ -78,7 +78,7 @@ def _check_cell(
         if field.required and field.default is None:
             mistakes.add("seed_value", f'"{name}" is empty: it is required', file, line)
         return
-    if field.kind in POINTERS:
+    if field.kind in POINTERS or not field.kind or (field.kind == "enum" and not field.values):
         return
     if (why := check_value(field, value)) is not None:
         mistakes.add("seed_value", f'"{text}" is no {name}: {why}', file, line)
