@@ -36,6 +36,12 @@ def write_zoo(folder: Path, fields: Sequence[Mapping[str, Any]]) -> Path:
         {"role": "city_admin", "entity": f"zoo.{name}", "actions": ALL, "fields": {"*": "clear"}}
         for name in ("animal", "keeper", "cub")
     ]
+    enum, text = (next((f["name"] for f in fields if f["type"] == kind), "") for kind in ("enum", "text"))
+    partly = {"role": "district_admin", "entity": "zoo.animal", "actions": ["list", "get"]}
+    if enum and text:
+        rules.append({**partly, "fields": {"*": "clear"}, "where": {enum: {"eq": "ALPHA"}}})
+        rules.append({**partly, "fields": {text: "clear", enum: "clear"}, "where": {enum: {"ne": "ALPHA"}}})
+    rules.append({**partly, "entity": "zoo.keeper", "fields": {"*": "clear"}, "where": {"name": {"ne": "hidden"}}})
     rules.append({"role": "city_admin", "entity": "wangge.file", "actions": ["list", "get"], "fields": {"*": "clear"}})
     _write(home / "roles.yaml", {"rules": rules})
     table = {"label": label("毛色"), "authority": "动物园", "version": "1", "districts": "closed"}
