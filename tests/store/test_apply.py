@@ -206,6 +206,19 @@ async def test_a_table_in_use_is_waited_for_and_its_readers_go_first(bare: Datab
     assert [one.name for one in (await task).steps] == ["add_column shop.place.more"]
 
 
+async def test_what_takes_columns_away_waits_for_the_workers_and_what_adds_does_not(bare: Database, owner: Any) -> None:
+    await apply_model(bare, model(PLACE))
+    worker = await connect(bare, "app")
+    more = entity("shop.place", *PLACE.fields, field("more"))
+    assert (await apply_model(bare, model(more), wait_for_workers=0)).changed
+    less = model(entity("shop.place", field("more"), retired=("it",)))
+    with pytest.raises(PlanError, match="1 connections still serve the old model"):
+        await apply_model(bare, less, wait_for_workers=0)
+    task = asyncio.create_task(apply_model(bare, less, wait_for_workers=30))
+    await worker.close()
+    assert [one.name for one in (await task).steps] == ["drop_column shop.place.it"]
+
+
 async def grown(bare: Database, owner: Any) -> None:
     """shop.place with more rows than an index is built over in a transaction."""
     await apply_model(bare, model(PLACE))

@@ -23,6 +23,13 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--allow", action="append", default=[], metavar="STEP", help="run this step although it loses data (repeatable)"
     )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="how long to wait for workers before what takes columns away",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +43,11 @@ def run(args: argparse.Namespace) -> int:
     with services_of(Settings.from_environment(os.environ)) as runtime:
         applied = asyncio.run(
             apply_model(
-                runtime.database, model, allow=frozenset(args.allow), progress=lambda text: print(text, flush=True)
+                runtime.database,
+                model,
+                allow=frozenset(args.allow),
+                progress=lambda text: print(text, flush=True),
+                wait_for_workers=args.wait,
             )
         )
     for table, count in applied.seeded.items():

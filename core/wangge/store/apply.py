@@ -24,6 +24,7 @@ from .connection import connect
 from .database import Database
 from .examine import Finding, examine, refuse
 from .index_builds import build_missing, is_large
+from .live_workers import leave_workers_time
 from .seeding import seed
 
 LOCK = 7146002
@@ -50,15 +51,23 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 async def apply_model(
-    database: Database, model: Model, *, allow: frozenset[str] = frozenset(), progress: Progress | None = None
+    database: Database,
+    model: Model,
+    *,
+    allow: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+    wait_for_workers: float | None = None,
 ) -> Applied:
     """Bring the database to `model`; `allow` names steps that may lose data. Raises PlanError, Unavailable.
 
-    A second call does nothing. While rows contradict a step, or one loses data that is not named, nothing is done.
+    A second call does nothing. While rows contradict a step, or one loses data that is not named, nothing is done. Steps that
+    contract wait so many seconds for the connections of workers to end, which still serve the old model; None: do not look.
     """
     tell = progress or (lambda _: None)
     wanted = plain(model)
     async with _alone(database) as connection:
+        if wait_for_workers is not None:
+            await leave_workers_time(connection, difference(await read_model(connection), wanted), wait_for_workers)
         applied = await _patiently(lambda: _transact(connection, wanted, allow, tell), tell)
         indexes = await build_missing(connection, await read_model(connection) or wanted, tell)
         return msgspec.structs.replace(applied, indexes=indexes)
