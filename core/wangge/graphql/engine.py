@@ -53,6 +53,7 @@ from .plans import (
 )
 from .schema import META, SchemaBuilder, assemble
 from .select import Selector
+from .sentences import Refusals
 from .writes import WriteFields, first_id, problems, write
 
 log = structlog.get_logger("wangge.graphql")
@@ -85,6 +86,7 @@ class Engine:
         self._scopes = scopes
         self._keys = keys
         self._records = records
+        self.refusal = Refusals(records.kit.sentences)
         self._functions = hooks.computed_fields()
         self._handwritten = _convert(hooks)
         self._schemas = Lru(KEPT_SCHEMAS)
@@ -115,7 +117,7 @@ class Engine:
         except InvalidDocument as error:
             return Answer(_body(None, [_plain_error(e) for e in error.errors]), executed=False, status=400)
         except RequestError as error:
-            return Answer(_body(None, [refusal(error)]), executed=False, status=error.status)
+            return Answer(_body(None, [self.refusal(error, request.language)]), executed=False, status=error.status)
 
     async def _execute(self, request: Request, scope: Scope, credential: Any) -> Answer:
         caller = self.schema(scope.shape, request.language)
@@ -285,11 +287,11 @@ class Run:
                 return await self._handwritten(root)
             return self._introspect(root)
         except RequestError as error:
-            self._errors.append({**refusal(error), "path": [root.key]})
+            self._errors.append({**self._engine.refusal(error, self._language), "path": [root.key]})
         except GraphQLError as error:
             self._errors.append({**_plain_error(error), "path": [root.key]})
         except Exception as error:
-            self._errors.append({**refusal(translated(error)), "path": [root.key]})
+            self._errors.append({**self._engine.refusal(translated(error), self._language), "path": [root.key]})
         return b"null"
 
     def _introspect(self, root: OtherRoot) -> bytes:
@@ -404,11 +406,6 @@ def _body(data: bytes | None, errors: list[dict[str, Any]]) -> bytes:
     if data is not None:
         parts.append(b'"data":' + data)
     return b"{" + b",".join(parts) + b"}"
-
-
-def refusal(error: RequestError) -> dict[str, Any]:
-    """A deliberate refusal in GraphQL's form."""
-    return {"message": error.message, "extensions": {"code": error.code, **{k: str(v) for k, v in error.facts.items()}}}
 
 
 def _plain_error(error: GraphQLError) -> dict[str, Any]:

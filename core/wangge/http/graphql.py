@@ -12,7 +12,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from ..errors import Invalid, RequestError, Unauthenticated
-from ..graphql.engine import Answer, Engine, Request, refusal
+from ..graphql.engine import Answer, Engine, Request
 from ..identity.scopes import Scopes
 from .callers import Callers
 from .console import Console
@@ -85,7 +85,7 @@ async def _serve(
         credential = await callers.credential(headers, writes=scope["method"] == "POST")
         answer = await engine.execute(request, await scopes.scope(credential), credential)
     except RequestError as error:
-        body = msgspec.json.encode({"errors": [refusal(error)]})
+        body = msgspec.json.encode({"errors": [engine.refusal(error, language_of(headers))]})
         more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
         if isinstance(error, WrongMethod):
             more["allow"] = "GET, POST"
