@@ -19,7 +19,8 @@ from wangge.modules.discover import core_folder, first_party_folder
 from wangge.store.apply import apply_model, plan_model
 from wangge.store.catalog import drift
 from wangge.store.connection import connect
-from wangge.store.database import Database
+from wangge.store.database import Database, external
+from wangge.store.embedded import EmbeddedPostgres
 from wangge.store.index_builds import LARGE
 
 PLACE = entity("shop.place", field("it"))
@@ -284,6 +285,27 @@ async def test_the_stored_model_of_another_version_is_refused_with_a_sentence(ba
     await apply_model(bare, model(PLACE))
     await owner.execute("UPDATE wangge.model SET content = '{\"version\": 1}'")
     with pytest.raises(PlanError, match="cannot be read by this version"):
+        await apply_model(bare, model(PLACE))
+
+
+async def test_the_user_of_an_external_url_is_let_in(bare: Database, owner: Any, postgres: EmbeddedPostgres) -> None:
+    postgres.sql(
+        "CREATE ROLE city_server; GRANT wangge_app, wangge_sealer TO wangge_owner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
+    )
+    at = f"@/{bare.name}?host={bare.host}"
+    url = external(f"postgresql://city_server{at}", f"postgresql://wangge_owner{at}")
+    try:
+        for _ in range(2):
+            await apply_model(url, model(PLACE))
+        may = "SELECT has_table_privilege('city_server', 'shop.place', 'UPDATE')"
+        assert await owner.fetchval(may)
+    finally:
+        postgres.sql("REVOKE wangge_app, wangge_sealer FROM wangge_owner CASCADE; DROP ROLE city_server")
+
+
+async def test_an_owner_without_the_rights_is_told_which(bare: Database, postgres: EmbeddedPostgres) -> None:
+    postgres.sql(f'ALTER DATABASE "{bare.name}" OWNER TO postgres')
+    with pytest.raises(PlanError, match="needs the rights to create schemas and roles"):
         await apply_model(bare, model(PLACE))
 
 

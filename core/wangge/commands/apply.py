@@ -39,8 +39,9 @@ def run(args: argparse.Namespace) -> int:
     from ..store.apply import apply_model
     from .plan import load
 
-    model = load(args.paths)
-    with services_of(Settings.from_environment(os.environ)) as runtime:
+    settings = Settings.from_environment(os.environ)
+    model = load(settings, args.paths)
+    with services_of(settings) as runtime:
         applied = asyncio.run(
             apply_model(
                 runtime.database,

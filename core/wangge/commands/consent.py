@@ -33,10 +33,11 @@ def run(args: argparse.Namespace) -> int:
     from ..store.consents import record_consent
     from .plan import load
 
-    model = load(args.paths)
+    settings = Settings.from_environment(os.environ)
+    model = load(settings, args.paths)
     asked = f"Password of {args.account}: "
     password = getpass.getpass(asked) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    with services_of(Settings.from_environment(os.environ)) as runtime:
+    with services_of(settings) as runtime:
         asyncio.run(record_consent(runtime.database, model, args.step, args.account, password, args.reason))
     print(f"recorded: run `wangge apply` now ({args.step})")
     return 0

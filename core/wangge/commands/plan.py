@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..model.types import Model
+    from ..settings import Settings
     from ..store.examine import Finding
 
 
@@ -40,8 +41,9 @@ def run(args: argparse.Namespace) -> int:
     from ..settings import Settings
     from ..store.apply import plan_model
 
-    model = load(args.paths)
-    with services_of(Settings.from_environment(os.environ)) as runtime:
+    settings = Settings.from_environment(os.environ)
+    model = load(settings, args.paths)
+    with services_of(settings) as runtime:
         findings = asyncio.run(plan_model(runtime.database, model))
     if args.json:
         print_json(findings)
@@ -50,12 +52,12 @@ def run(args: argparse.Namespace) -> int:
     return 1 if any(f.verdict == "refused" for f in findings) else 0
 
 
-def load(paths: Sequence[Path]) -> Model:
-    """The model of the installed modules and those of `paths`."""
+def load(settings: Settings, paths: Sequence[Path]) -> Model:
+    """The model of the installed modules, those of WANGGE_MODULES and those of `paths`."""
     from ..model.load import load_model
     from ..modules.discover import discover
 
-    return load_model([found.folder for found in discover(tuple(path.resolve() for path in paths))])
+    return load_model([found.folder for found in discover((*settings.modules, *(path.resolve() for path in paths)))])
 
 
 def print_text(findings: Sequence[Finding], *, with_sql: bool) -> None:

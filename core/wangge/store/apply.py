@@ -19,7 +19,7 @@ from ..model.difference import difference, keep_missing
 from ..model.steps import Step
 from ..model.types import Model
 from .applied import plain, read_model, store_model
-from .bootstrap_files import run_bootstrap
+from .bootstrap_files import admit, run_bootstrap
 from .connection import connect
 from .database import Database
 from .examine import Finding, examine, refuse
@@ -68,7 +68,7 @@ async def apply_model(
     async with _alone(database) as connection:
         if wait_for_workers is not None:
             await leave_workers_time(connection, difference(await read_model(connection), wanted), wait_for_workers)
-        applied = await _patiently(lambda: _transact(connection, wanted, allow, tell), tell)
+        applied = await _patiently(lambda: _transact(connection, database, wanted, allow, tell), tell)
         indexes = await build_missing(connection, await read_model(connection) or wanted, tell)
         return msgspec.structs.replace(applied, indexes=indexes)
 
@@ -115,11 +115,14 @@ async def _patiently(attempt: Callable[[], Awaitable[Applied]], tell: Progress) 
     )
 
 
-async def _transact(connection: Any, model: Model, allow: frozenset[str], tell: Progress) -> Applied:
+async def _transact(
+    connection: Any, database: Database, model: Model, allow: frozenset[str], tell: Progress
+) -> Applied:
     """One attempt: everything that PostgreSQL can do in one transaction."""
     async with connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         files = await run_bootstrap(connection)
+        await admit(connection, database)
         old = await read_model(connection)
         steps = difference(old, model)
         findings = await examine(connection, steps)
