@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 
-from .crypto import load_keys
+from .crypto import Keys, load_keys
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
 from .http.callers import Callers
@@ -32,6 +33,7 @@ from .runtime import load_runtime
 from .settings import Settings
 from .sql.catalog import Catalog
 from .store.connection import connect
+from .store.database import Database
 from .store.pool import Pool
 
 STATIC = Path(__file__).parent / "static"
@@ -42,9 +44,20 @@ def load(found: tuple[Found, ...]) -> Model:
     return load_model([module.folder for module in found])
 
 
-def build(settings: Settings) -> Any:
-    """The application of one worker; raises WanggeError when schemas, modules or services are wrong."""
-    configure(settings.log_level)
+class Parts(msgspec.Struct, frozen=True):
+    """What a process is made of."""
+
+    pool: Pool
+    keys: Keys
+    scopes: Scopes
+    tokens: Tokens
+    sessions: Sessions
+    engine: Engine
+    database: Database
+
+
+def compose(settings: Settings) -> Parts:
+    """The parts of one process; raises WanggeError when schemas, modules or services are wrong."""
     runtime = load_runtime(settings)
     found = discover(settings.modules)
     model = load(found)
@@ -57,13 +70,21 @@ def build(settings: Settings) -> Any:
     scopes.dropped += [tokens.forget, sessions.forget]
     records = Records(pool, catalog, hooks, keys)
     engine = Engine(catalog, pool, scopes, keys, hooks, records)
-    callers = Callers(tokens, sessions)
+    return Parts(pool, keys, scopes, tokens, sessions, engine, runtime.database)
+
+
+def build(settings: Settings) -> Any:
+    """The application of one worker; raises WanggeError when schemas, modules or services are wrong."""
+    configure(settings.log_level)
+    parts = compose(settings)
+    pool, scopes, engine = parts.pool, parts.scopes, parts.engine
+    callers = Callers(parts.tokens, parts.sessions)
     console = Console(STATIC)
     ready: list[bool] = []
 
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
-        sequencer = Sequencer(runtime.database, keys)
+        sequencer = Sequencer(parts.database, parts.keys)
         async with pool:
             await scopes.open()
             await sequencer.open()

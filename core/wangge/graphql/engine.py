@@ -20,6 +20,7 @@ from graphql import (
     SelectionSetNode,
     execute_sync,
     get_named_type,
+    print_schema,
 )
 
 from ..crypto import Keys
@@ -107,6 +108,10 @@ class Engine:
             found = CallerSchema(assemble(builder, query, mutation), builder)
             self._schemas.keep(key, found)
         return found
+
+    def sdl(self, shape: Shape, language: str) -> str:
+        """The schema of a shape as SDL."""
+        return print_schema(self.schema(shape, language).schema)
 
     # --- a request ---
 

@@ -1,0 +1,103 @@
+"""`wangge module`: which modules are installed and where they are on; switch one on or off."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from typing import Any
+
+LIST = """SELECT m.code, m.version, m.state, m.zh,
+  coalesce(string_agg(coalesce(a.name, '全市'), '、' ORDER BY a.code)
+    FILTER (WHERE e.id IS NOT NULL AND (e.valid_to IS NULL OR e.valid_to > now())), '-') AS places
+FROM wangge.module m LEFT JOIN wangge.enablement e ON e.module = m.id AND e.removed_at IS NULL
+LEFT JOIN wangge.area a ON a.id = e.district GROUP BY m.id ORDER BY m.code"""
+
+
+def add(subparsers: Any) -> None:
+    """Describe the arguments."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "module",
+        help="list, enable or disable modules",
+        description="Which modules are installed, and where they are on.",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="list the installed modules").set_defaults(run=run)
+    for action, text in (("enable", "switch a module on"), ("disable", "switch a module off; its data is kept")):
+        one = actions.add_parser(action, help=text)
+        one.add_argument("module", metavar="MODULE")
+        one.add_argument("--district", metavar="CODE", help="the code of a district; without it city-wide")
+        one.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out one action."""
+    from ..services import services_of
+    from ..settings import Settings
+    from ..store.pool import Pool
+
+    settings = Settings.from_environment(os.environ)
+    with services_of(settings) as runtime:
+
+        async def work() -> None:
+            async with Pool(runtime.database, "app", size=1) as pool:
+                if args.action == "list":
+                    for row in await pool.fetch(LIST):
+                        print(f"{row['code']:<24} {row['version']:<10} {row['state']:<12} {row['zh']}  {row['places']}")
+                else:
+                    async with pool.transaction() as connection:
+                        await _switch(connection, settings, args)
+
+        asyncio.run(work())
+    return 0
+
+
+async def _switch(connection: Any, settings: Any, args: argparse.Namespace) -> None:
+    """Switch a module; raises SettingsError for what is not there or what others need."""
+    from ..errors import SettingsError
+    from ..identity.accounts import disable_module, enable_module
+
+    district = None
+    if args.district:
+        find = "SELECT id FROM wangge.area WHERE code = $1 AND kind IN ('district', 'functional_zone')"
+        district = await connection.fetchval(find, args.district.ljust(12, "0"))
+        if district is None:
+            raise SettingsError(
+                "module.unknown_district", f'"{args.district}" is no district: give its code, like 520102'
+            )
+    if not await connection.fetchval("SELECT true FROM wangge.module WHERE code = $1", args.module):
+        raise SettingsError("module.unknown", f'the module "{args.module}" is not installed: see `wangge module list`')
+    await _needs(connection, settings, args.module, district, on=args.action == "enable")
+    if args.action == "enable":
+        await enable_module(connection, args.module, district)
+    else:
+        await disable_module(connection, args.module, district)
+    print(
+        f"{args.module} is {'on' if args.action == 'enable' else 'off'} {'in ' + args.district if args.district else 'city-wide'}"
+    )
+
+
+ON = """SELECT DISTINCT m.code FROM wangge.enablement e JOIN wangge.module m ON m.id = e.module
+WHERE e.removed_at IS NULL AND (e.valid_to IS NULL OR e.valid_to > now()) AND (e.district IS NULL OR $1::uuid IS NULL OR e.district = $1)"""
+
+
+async def _needs(connection: Any, settings: Any, module: str, district: Any, *, on: bool) -> None:
+    """What a module requires must be on before it; what others require cannot go first."""
+    from ..errors import SettingsError
+    from ..model.load import load_model
+    from ..modules.discover import discover
+
+    model = load_model([found.folder for found in discover(settings.modules)])
+    running = {row["code"] for row in await connection.fetch(ON, district)}
+    if on:
+        wanted = {need.split()[0] for need in model.modules[module].requires} - running - {"wangge"}
+        if wanted:
+            raise SettingsError("module.needs", f"{module} needs {', '.join(sorted(wanted))}: enable that first")
+        return
+    users = sorted(
+        name
+        for name, found in model.modules.items()
+        if name in running and module in {need.split()[0] for need in found.requires}
+    )
+    if users:
+        raise SettingsError("module.needed", f"{', '.join(users)} needs {module}: disable that first")
