@@ -10,7 +10,7 @@ import csv
 import datetime as dt
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -101,7 +101,7 @@ async def make(
     records = Records(pool, Catalog(model, hash_of(keys)), hooks, keys)
     city = City(areas=[_area(a, areas) for a in (*divisions, *grids)], seed=seed, scale=scale, today=dt.date.today())
     await _seed(records, model, hooks, city, progress)
-    await _load(records, hooks, city, progress)
+    await records.load_all(hooks.demonstration(city), SYSTEM, "demonstration", progress)
     await _accounts(settings, pool, keys, divisions, grids, areas, stored)
 
 
@@ -214,25 +214,6 @@ def _seed_rows(model: Model, entity: str, file: Path) -> Iterator[dict[str, Any]
 def fields_name(fields: Mapping[str, Any], field_id: str) -> str:
     """The present name of a field id."""
     return next((name for name, field in fields.items() if field.id == field_id), field_id)
-
-
-async def _load(records: Records, hooks: Hooks, city: City, progress: Progress | None) -> None:
-    """What the modules make, batch by batch; batches of one entity that follow each other are one load."""
-    pending = iter(hooks.demonstration(city))
-    following = next(pending, None)
-    while following is not None:
-        entity = following.entity
-        held: list[Any] = [following]
-
-        def same(entity: str = entity, held: list[Any] = held) -> Iterable[Any]:
-            batch = held.pop()
-            while batch is not None and batch.entity == entity:
-                yield batch.rows
-                batch = next(pending, None)
-            held.append(batch)
-
-        await records.load(entity, same(), SYSTEM, "demonstration", _told(progress, entity))
-        following = held.pop() if held else None
 
 
 def _told(progress: Progress | None, entity: str) -> Callable[[int], None] | None:

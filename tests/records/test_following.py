@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 from tests.records.test_changing import areas_of, person
 from tests.records.test_creating import building
@@ -27,7 +28,7 @@ async def test_a_child_that_is_added_while_its_parent_moves_ends_up_with_it(city
 
 async def test_links_that_are_added_at_once_are_all_counted(city: City) -> None:
     scope, who = city.scope("city"), await person(city, "north_1")
-    rooms = []
+    rooms: list[UUID] = []
     for area in ("north_1", "north_2", "south_1", "south_2"):
         wire = {"building": await building(city, area), "number": "1", "address": "x"}
         rooms += (await city.records.create(scope, "base.room", [wire])).ids

@@ -9,7 +9,7 @@ import pytest
 from tests.records.test_creating import building, id_number, room
 from tests.records.world import City
 from wangge.records.load import BatchRejected
-from wangge.values import Actor, uuid7
+from wangge.values import Actor, Batch, uuid7
 
 IMPORT = Actor(kind="system", name="import")
 
@@ -91,7 +91,8 @@ async def test_residences_move_the_persons_whom_they_name(city: City) -> None:
         "ON a.row_id = p.id WHERE p.id = ANY($1) ORDER BY p.id",
         [row["id"] for row in rows],
     )
-    assert [tuple(row) for row in found] == [(220, link["id"], 220, "residences") for link in links]
+    expected = [(220, link["id"], 220, "residences") for link in sorted(links, key=lambda link: link["person"])]
+    assert [tuple(row) for row in found] == expected
 
 
 @pytest.mark.parametrize(
@@ -145,3 +146,23 @@ async def test_nothing_is_left_of_an_empty_load(city: City) -> None:
     before = await city.pool.fetchval("SELECT count(*) FROM wangge.outbox")
     assert await city.records.load("base.building", [], IMPORT, "x") == 0
     assert await city.pool.fetchval("SELECT count(*) FROM wangge.outbox") == before
+
+
+async def test_entities_follow_each_other_and_what_came_before_a_faulty_batch_is_stored(city: City) -> None:
+    houses = [{"id": uuid7(), "area": city.areas["north_2"].id, "code": f"H{n}", "name": "楼"} for n in range(3)]
+    rooms = [{"id": uuid7(), "building": house["id"], "number": "1", "address": "x"} for house in houses]
+    faulty = [{"id": uuid7(), "building": uuid7(), "number": "1", "address": "x"}]
+    told: list[tuple[str, int]] = []
+    batches = [
+        Batch("base.building", houses),
+        Batch("base.room", rooms),
+        Batch("base.building", []),
+        Batch("base.room", faulty),
+    ]
+    with pytest.raises(BatchRejected):
+        await city.records.load_all(batches, IMPORT, "x", lambda entity, done: told.append((entity, done)))
+    assert told == [("base.building", 3), ("base.room", 3)]
+    stored = await city.pool.fetchval(
+        "SELECT count(*) FROM base.room WHERE id = ANY($1)", [room["id"] for room in rooms]
+    )
+    assert stored == 3

@@ -110,8 +110,9 @@ def not_settable(grants: Iterable[Grant], draft: Draft) -> list[Fault]:
 
 async def check_targets(kit: Kit, reader: Any, scope: Scope | None, draft: Draft, names: Iterable[str]) -> None:
     """References of the named fields lead to rows that the caller sees, their codes are valid today."""
-    fields = kit.rows.tables(draft.entity).fields
-    values = {name: draft.values.get(name) for name in names}
+    every = kit.rows.tables(draft.entity).fields
+    fields = {name: every[name] for name in names if name in every}
+    values = draft.values
     draft.faults += await kit.references.unknown(reader, scope, pointed(fields, values))
     clock = draft.now.timestamp()
     for path, field, code in coded(fields, values):

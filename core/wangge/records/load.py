@@ -1,15 +1,13 @@
-"""Bulk loads: rows of one entity in batches, checked set by set, stored by one statement per batch (MODEL.md 3).
+"""Bulk loads of one entity: batches are checked set by set and stored by one statement each (MODEL.md 3).
 
-While one batch is stored, the next is parsed in a thread. A batch has one event and one ledger entry with the digest of its
+A batch has one event and one ledger entry with the digest of its
 ids; its rows carry `batch_id`. Rows hand over as one JSON text, which is as fast as COPY into a temporary table (FACTS.md).
 """
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +17,6 @@ from ..audit.entries import actor_values
 from ..errors import Invalid
 from ..model import names
 from ..model.evaluate import evaluate
-from ..model.types import Field
 from ..surface import Flag
 from ..values import Actor, Change, uuid7
 from .columns import is_stored
@@ -29,58 +26,18 @@ from .inputs import fill_defaults, parse_field, parse_id
 from .kit import Kit
 from .numbers import ISSUE, split
 from .outcome import Fault
-from .placing import Place
-from .references import coded, is_valid, pointed
+from .placing import AREA_BY_ID, UNIT_BY_ID, Place
+from .references import CODED, POINTING, coded, holding, is_valid, pointed
 from .storing import enter_candidate, hexed, own_record, raise_flags, side_records
 
-BATCH = 10_000
 SHOWN = 20
 """faulty rows that a refusal names."""
-AREAS = "SELECT id, ord, district_id, code FROM wangge.area WHERE removed_at IS NULL"
-UNITS = "SELECT id, ord FROM wangge.unit WHERE removed_at IS NULL"
-Progress = Callable[[int], None]
+CODE_OF = "SELECT id, code FROM wangge.area WHERE id = ANY($1::uuid[])"
 Row = Mapping[str, Any]
 
 
 class BatchRejected(Invalid):
     """Rows of a batch are wrong; the batch is not stored, those before it are. `facts["errors"]` names the first rows."""
-
-
-async def load(
-    kit: Kit,
-    entity: str,
-    batches: Iterable[Sequence[Row]],
-    actor: Actor,
-    reason: str,
-    progress: Progress | None = None,
-) -> int:
-    """Load all rows; how many. Raises BatchRejected."""
-    run = Load(kit, entity, actor, reason)
-    await run.open()
-    chunks = _chunks(batches)
-    storing: Awaitable[None] | None = None
-    done = 0
-    while True:
-        drafts = await asyncio.to_thread(run.take, chunks)
-        args: list[Any] = []
-        if drafts:
-            await run.check(drafts, storing)
-            args = await asyncio.to_thread(run.encode, drafts)
-        if storing is not None:
-            await storing
-        if not drafts:
-            return done
-        storing = asyncio.create_task(run.store(drafts, args))
-        done += len(drafts)
-        if progress:
-            progress(done)
-
-
-def _chunks(batches: Iterable[Sequence[Row]]) -> Iterator[list[Row]]:
-    """The rows of all batches in lists of at most BATCH."""
-    rows = itertools.chain.from_iterable(batches)
-    while chunk := list(itertools.islice(rows, BATCH)):
-        yield chunk
 
 
 class Load:
@@ -99,25 +56,17 @@ class Load:
             if f.required and is_stored(f) and not f.computed and f.kind != "number"
         ]
         self._defaults = kit.rows.defaults(entity)
+        given = {n: f for n, f in self._tables.fields.items() if not f.computed and is_stored(f)}
+        self._pointing = holding(given, POINTING)
+        self._coded = holding(given, CODED)
         self._areas: dict[UUID, Place] = {}
         self._codes_of_areas: dict[UUID, str] = {}
-        self._units: dict[UUID, Place] = {}
         self._start = 0
 
-    async def open(self) -> None:
-        """Read the area tree and the units once."""
-        for row in await self._kit.pool.fetch(AREAS):
-            self._areas[row["id"]] = Place(row["id"], row["ord"], row["district_id"])
-            self._codes_of_areas[row["id"]] = row["code"]
-        if self._scope == "unit":
-            for row in await self._kit.pool.fetch(UNITS):
-                self._units[row["id"]] = Place(unit_id=row["id"], unit_ord=row["ord"])
-
-    def take(self, chunks: Iterator[list[Row]]) -> list[Draft]:
-        """Parse the next chunk; [] at the end."""
-        chunk = next(chunks, None) or []
+    def parse(self, rows: Sequence[Row]) -> list[Draft]:
+        """Parse the next rows."""
         now = dt.datetime.now(dt.UTC)
-        drafts = [self._parse(self._start + n, row, now) for n, row in enumerate(chunk)]
+        drafts = [self._parse(self._start + n, row, now) for n, row in enumerate(rows)]
         self._start += len(drafts)
         return drafts
 
@@ -183,34 +132,40 @@ class Load:
 
     async def _references(self, drafts: list[Draft]) -> list[tuple[Draft, Fault]]:
         """References to rows that are not there; those that hooks and operations set are not looked at."""
-        fields = {n: f for n, f in self._tables.fields.items() if not f.computed}
-        wanted: dict[str, set[UUID]] = {}
-        found: list[tuple[Draft, tuple[str | int, ...], Field, UUID]] = []
+        wanted: dict[tuple[str, ...], set[UUID]] = {}
         for draft in drafts:
-            for path, field, row in pointed(fields, draft.values):
-                found.append((draft, path, field, row))
-                for target in self._kit.references.targets(field):
-                    wanted.setdefault(target, set()).add(row)
-        known = {t: await self._kit.references.visible(self._kit.pool, None, t, ids) for t, ids in wanted.items()}
-        if self._entity in known:
-            known[self._entity] |= {draft.id for draft in drafts}
+            for _, field, row in pointed(self._pointing, draft.values):
+                wanted.setdefault(field.to, set()).add(row)
+        missing: dict[tuple[str, ...], set[UUID]] = {}
+        for to, ids in wanted.items():
+            for target in self._kit.references.targets(to):
+                ids = await self._kit.references.missing(self._kit.pool, target, ids) if ids else ids
+            missing[to] = ids - {draft.id for draft in drafts} if ids and self._entity in to else ids
+        if not any(missing.values()):
+            return []
         return [
             (draft, Fault("ref.unknown", path, field=field.id))
-            for draft, path, field, row in found
-            if not any(row in known[target] for target in self._kit.references.targets(field))
+            for draft in drafts
+            for path, field, row in pointed(self._pointing, draft.values)
+            if row in missing[field.to]
         ]
 
     async def _place(self, drafts: list[Draft]) -> None:
         """The areas or units of the rows: given, or those of what they are derived from."""
         if self._scope == "unit":
+            units = {draft.given["unit"] for draft in drafts if "unit" in draft.given}
+            found = {r["id"]: r["ord"] for r in await self._kit.pool.fetch(UNIT_BY_ID, list(units))}
             for draft in drafts:
-                self._settle(draft, self._units.get(draft.given.get("unit", _NONE)), "unit")
+                unit = draft.given.get("unit", _NONE)
+                self._settle(draft, Place(unit_id=unit, unit_ord=found[unit]) if unit in found else None, "unit")
         if self._scope not in ("area", "parent", "through"):
             return
         open_ = [draft for draft in drafts if self._scope == "parent" or "area" not in draft.given]
-        for draft in drafts:
-            if self._scope != "parent" and "area" in draft.given:
-                self._settle(draft, self._areas.get(draft.given["area"]), "area")
+        if self._scope != "parent":
+            await self._read_areas({draft.given["area"] for draft in drafts if "area" in draft.given})
+            for draft in drafts:
+                if "area" in draft.given:
+                    self._settle(draft, self._areas.get(draft.given["area"]), "area")
         for field_id in self._kit.places.derives(self._entity):
             open_ = await self._derive(open_, field_id)
         if self._scope != "parent":
@@ -224,7 +179,9 @@ class Load:
         if not wanted:
             return drafts
         places = self._areas
-        if target != "wangge.area":
+        if target == "wangge.area":
+            await self._read_areas(wanted)
+        else:
             table = names.table(self._kit.model.entities[target])
             sql = f"SELECT id, area_id, area_ord, district_id FROM {table} WHERE id = ANY($1::uuid[])"
             rows = await self._kit.pool.fetch(sql, list(wanted))
@@ -238,6 +195,14 @@ class Load:
                 draft.place = place
         return rest
 
+    async def _read_areas(self, ids: set[UUID]) -> None:
+        """Read the areas that are not known yet."""
+        unknown = [area for area in ids if area not in self._areas]
+        if unknown:
+            for row in await self._kit.pool.fetch(AREA_BY_ID, unknown):
+                self._areas[row["id"]] = Place(row["id"], row["ord"], row["district_id"])
+                self._codes_of_areas[row["id"]] = row["code"]
+
     @staticmethod
     def _settle(draft: Draft, place: Place | None, name: str) -> None:
         if place is None:
@@ -247,13 +212,9 @@ class Load:
 
     async def _codes(self, drafts: list[Draft]) -> None:
         """Codes that are not valid today."""
-        fields = {n: f for n, f in self._tables.fields.items() if f.kind in ("code", "codes", "list")}
-        if not fields:
-            return
         answers: dict[tuple[str, str, UUID | None], bool] = {}
-        for draft in drafts:
-            values = {name: draft.values.get(name) for name in fields}
-            for path, field, code in coded(fields, values):
+        for draft in drafts if self._coded else ():
+            for path, field, code in coded(self._coded, draft.values):
                 key = (field.table, code, draft.place.district_id)
                 if key not in answers:
                     table = await self._kit.codes.table(self._kit.pool, field.table, draft.now.timestamp())
@@ -266,6 +227,9 @@ class Load:
         for field in self._tables.fields.values():
             if field.kind != "number":
                 continue
+            places = {draft.place.district_id or draft.place.area_id for draft in drafts} - {None}
+            for row in await self._kit.pool.fetch(CODE_OF, list(places)):
+                self._codes_of_areas[row["id"]] = row["code"]
             groups: dict[tuple[str, int, str], list[Draft]] = {}
             for draft in drafts:
                 if draft.values.get(field.id) is None:

@@ -13,14 +13,14 @@ from ..model.names import table
 from ..modules.hooks import Hooks
 from ..policy.scope import Scope
 from ..sql.catalog import Catalog
-from ..values import Actor
+from ..values import Actor, Batch
 from .changing import carry_out, change, put_away
 from .creating import draft_all, is_plain, settle, store
 from .draft import Draft, Order, Refused, refuse
 from .handle import Handle
 from .kit import Kit
-from .load import load
 from .outcome import Fault, Outcome
+from .pipeline import load_all
 from .storing import check_fresh, insert
 
 UNIQUE, EXCLUDED, DEADLOCK, FOREIGN = "23505", "23P01", "40P01", "23503"
@@ -166,13 +166,24 @@ class Records:
     async def load(
         self,
         entity: str,
-        batches: Iterable[Sequence[Mapping[str, Any]]],
+        batches: Iterable[Sequence[dict[str, Any]]],
         actor: Actor,
         reason: str,
         progress: Callable[[int], None] | None = None,
     ) -> int:
         """Load rows in bulk as named system work; how many. `progress` is told the rows so far. Raises BatchRejected."""
-        return await load(self.kit, entity, batches, actor, reason, progress)
+        told = (lambda _, done: progress(done)) if progress else None
+        return await load_all(self.kit, (Batch(entity, [*rows]) for rows in batches), actor, reason, told)
+
+    async def load_all(
+        self,
+        batches: Iterable[Batch],
+        actor: Actor,
+        reason: str,
+        progress: Callable[[str, int], None] | None = None,
+    ) -> int:
+        """Load batches of several entities in their order; how many rows. `progress` is told (entity, rows so far)."""
+        return await load_all(self.kit, batches, actor, reason, progress)
 
     async def _in_transaction(self, scope: Scope, order: Order, work: Callable[[Any], Awaitable[UUID]]) -> Outcome:
         """Run a change of one row: fresh rights first, everything or nothing."""

@@ -24,13 +24,22 @@ KEPT_SECONDS = 1.0
 Path = tuple[str | int, ...]
 
 
+POINTING = frozenset(("ref", "file", "signature", "refs", "files", "photos"))
+CODED = frozenset(("code", "codes"))
+
+
+def holding(fields: Mapping[str, Field], kinds: frozenset[str]) -> dict[str, Field]:
+    """The fields of these kinds, and lists whose parts have one."""
+    return {n: f for n, f in fields.items() if f.kind in kinds or any(part.kind in kinds for part in f.fields)}
+
+
 def pointed(
     fields: Mapping[str, Field], values: Mapping[str, Any], at: Path = ()
 ) -> Iterator[tuple[Path, Field, UUID]]:
-    """(path, field, id) of every reference and file in the values, those in parts included."""
-    for name, value in values.items():
-        field = fields.get(name)
-        if field is None or value is None:
+    """(path, field, id) of every reference and file of `fields` in the values, those in parts included."""
+    for name, field in fields.items():
+        value = values.get(name)
+        if value is None:
             continue
         if field.kind in ("ref", "file", "signature"):
             yield (*at, name), field, value["id"] if isinstance(value, Mapping) else value
@@ -45,10 +54,10 @@ def pointed(
 
 
 def coded(fields: Mapping[str, Field], values: Mapping[str, Any], at: Path = ()) -> Iterator[tuple[Path, Field, str]]:
-    """(path, field, code) of every code in the values, those in parts included."""
-    for name, value in values.items():
-        field = fields.get(name)
-        if field is None or value is None:
+    """(path, field, code) of every code of `fields` in the values, those in parts included."""
+    for name, field in fields.items():
+        value = values.get(name)
+        if value is None:
             continue
         if field.kind == "code":
             yield (*at, name), field, value
@@ -69,30 +78,28 @@ class References:
         self._catalog = catalog
         self._statements: dict[tuple[str, str], Any] = {}
 
-    def targets(self, field: Field) -> tuple[str, ...]:
+    def targets(self, to: tuple[str, ...]) -> tuple[str, ...]:
         """The entities that a reference or file field may point to, installed ones only."""
-        return tuple(t for t in (field.to or (FILE,)) if t in self._model.entities)
+        return tuple(t for t in (to or (FILE,)) if t in self._model.entities)
 
     async def unknown(self, reader: Any, scope: Scope | None, found: Iterable[tuple[Path, Field, UUID]]) -> list[Fault]:
         """A fault for each reference to what is missing or hidden from the caller: one answer for both."""
         items = list(found)
         wanted: dict[str, set[UUID]] = {}
         for _, field, row in items:
-            for target in self.targets(field):
+            for target in self.targets(field.to):
                 wanted.setdefault(target, set()).add(row)
         seen = {target: await self.visible(reader, scope, target, ids) for target, ids in wanted.items()}
         return [
             Fault("ref.unknown", path, field=field.id)
             for path, field, row in items
-            if not any(row in seen[target] for target in self.targets(field))
+            if not any(row in seen[target] for target in self.targets(field.to))
         ]
 
     async def visible(self, reader: Any, scope: Scope | None, entity: str, ids: set[UUID]) -> set[UUID]:
         """Those of `ids` that the caller may see under `get`; without a Scope those that exist."""
         if scope is None:
-            table = names.table(self._model.entities[entity])
-            sql = f"SELECT id FROM {table} WHERE id = ANY($1::uuid[]) AND removed_at IS NULL"
-            return {row["id"] for row in await reader.fetch(sql, sorted(ids))}
+            return ids - await self.missing(reader, entity, ids)
         key = (scope.shape.key, entity)
         statement = self._statements.get(key)
         if statement is None:
@@ -100,6 +107,15 @@ class References:
                 self._statements.clear()
             statement = self._statements[key] = compile_visible(self._catalog, scope.shape, entity)
         return {row[0] for row in await reader.fetch(statement.sql, *statement.bind(scope, [sorted(ids)]))}
+
+    async def missing(self, reader: Any, entity: str, ids: set[UUID]) -> set[UUID]:
+        """Those of `ids` that no row has, or only a removed one."""
+        table = names.table(self._model.entities[entity])
+        sql = (
+            "SELECT i.id FROM unnest($1::uuid[]) i(id) WHERE NOT EXISTS "
+            f"(SELECT 1 FROM {table} t WHERE t.id = i.id AND t.removed_at IS NULL)"
+        )
+        return {row["id"] for row in await reader.fetch(sql, list(ids))}
 
 
 class Codes:

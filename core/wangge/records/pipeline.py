@@ -1,0 +1,85 @@
+"""Batches of several entities one after the other: while one is stored, the next is made and parsed in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..values import Actor, Batch
+from .draft import Draft
+from .kit import Kit
+from .load import Load
+
+BATCH = 2_500
+"""rows per statement: small enough that parsing one batch and storing another overlap in loads of a few thousand."""
+Progress = Callable[[str, int], None]
+Chunk = tuple[str, list[Any]]
+
+
+async def load_all(
+    kit: Kit, batches: Iterable[Batch], actor: Actor, reason: str, progress: Progress | None = None
+) -> int:
+    """Load batches in their order; how many rows. Raises BatchRejected: what came before the faulty batch is stored."""
+    pipeline = Pipeline(kit, actor, reason)
+    chunks = _chunks(batches)
+    try:
+        while (drafts := await asyncio.to_thread(pipeline.take, chunks)) is not None:
+            await pipeline.push(drafts)
+            if progress:
+                progress(drafts[0].entity, pipeline.done[drafts[0].entity])
+    finally:
+        await pipeline.settle()
+    return sum(pipeline.done.values())
+
+
+def _chunks(batches: Iterable[Batch]) -> Iterator[Chunk]:
+    """(entity, at most BATCH rows); batches of one entity that follow each other are joined."""
+    for entity, group in itertools.groupby(batches, key=lambda batch: batch.entity):
+        rows = itertools.chain.from_iterable(batch.rows for batch in group)
+        while chunk := list(itertools.islice(rows, BATCH)):
+            yield entity, chunk
+
+
+class Pipeline:
+    """One batch is being stored while the next is prepared; an entity waits for the entity before it."""
+
+    def __init__(self, kit: Kit, actor: Actor, reason: str) -> None:
+        self._kit = kit
+        self._actor = actor
+        self._reason = reason
+        self._loads: dict[str, Load] = {}
+        self._storing: asyncio.Task[None] | None = None
+        self._entity = ""
+        self.done: dict[str, int] = {}
+        """rows so far, by entity."""
+
+    def _load(self, entity: str) -> Load:
+        """The load of an entity."""
+        if entity not in self._loads:
+            self._loads[entity] = Load(self._kit, entity, self._actor, self._reason)
+        return self._loads[entity]
+
+    def take(self, chunks: Iterator[Chunk]) -> list[Draft] | None:
+        """Make and parse the next batch; None at the end."""
+        chunk = next(chunks, None)
+        return None if chunk is None else self._load(chunk[0]).parse(chunk[1])
+
+    async def push(self, drafts: list[Draft]) -> None:
+        """Check and encode a batch, and begin to store it once the one before is stored."""
+        entity = drafts[0].entity
+        load = self._load(entity)
+        if self._storing is not None and entity != self._entity:
+            await self._storing
+        await load.check(drafts, self._storing)
+        encoded = await asyncio.to_thread(load.encode, drafts)
+        if self._storing is not None:
+            await self._storing
+        self._storing, self._entity = asyncio.create_task(load.store(drafts, encoded)), entity
+        self.done[entity] = self.done.get(entity, 0) + len(drafts)
+
+    async def settle(self) -> None:
+        """Wait for the last batch."""
+        if self._storing is not None:
+            await self._storing
