@@ -339,3 +339,22 @@ async def test_dates_and_moments_convert_in_the_citys_time(bare: Database, owner
     assert await column(owner, "it::text") == ["2026-11-23 00:00:00+08"]
     await altered(bare, owner, entity("shop.place", field("it", "date")))
     assert await column(owner) == [dt.date(2026, 11, 23)]
+
+
+async def test_fields_of_parts_convert_narrow_and_become_required_like_others(bare: Database, owner: Any) -> None:
+    def hours(*parts: Any) -> Entity:
+        return entity("shop.place", field("hours", "list", fields=parts))
+
+    await filled(bare, owner, hours(field("day"), field("n", "decimal")), {}, {})
+    await owner.execute(
+        "INSERT INTO shop.place_hours (row_id, ord, day, n) VALUES ($1, 0, 'Mon', 1.5), ($1, 1, NULL, 2)", row_id(1)
+    )
+    error = await refused(bare, hours(field("day", required=True), field("n", "decimal", max=1)))
+    assert [(s["name"], s["count"], s["ids"]) for s in error.facts["steps"]] == [
+        ("narrow shop.place.hours.n", 2, [str(row_id(1))]),
+        ("require shop.place.hours.day", 1, [str(row_id(1))]),
+    ]
+    whole = hours(field("day", required=True, default="Sun"), field("n", "integer", name="count"))
+    await altered(bare, owner, whole, allow=frozenset({"convert shop.place.hours.n"}))
+    parts = await owner.fetch("SELECT day, n FROM shop.place_hours ORDER BY ord")
+    assert [tuple(row) for row in parts] == [("Mon", 2), ("Sun", 2)]
