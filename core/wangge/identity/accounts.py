@@ -19,7 +19,7 @@ ENABLE = """INSERT INTO wangge.enablement (id, revision, created_at, updated_at,
 SELECT $1, 1, now(), now(), $2, m.id, $3, now() FROM wangge.module m WHERE m.code = $4 AND NOT EXISTS
   (SELECT 1 FROM wangge.enablement e WHERE e.module = m.id AND e.district IS NOT DISTINCT FROM $3
    AND e.removed_at IS NULL AND (e.valid_to IS NULL OR e.valid_to > now()))"""
-DISABLE = """UPDATE wangge.enablement e SET valid_to = now(), updated_at = now(), revision = revision + 1
+DISABLE = """UPDATE wangge.enablement e SET valid_to = now(), updated_at = now(), revision = e.revision + 1
 FROM wangge.module m WHERE m.id = e.module AND m.code = $1 AND e.district IS NOT DISTINCT FROM $2
   AND (e.valid_to IS NULL OR e.valid_to > now())"""
 
