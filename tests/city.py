@@ -74,7 +74,7 @@ class City:
 async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
     """Wait until something that other processes or tasks bring about holds."""
     async with asyncio.timeout(seconds):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 # what is waited for happens in another process
             await asyncio.sleep(0.02)
 
 
