@@ -85,6 +85,9 @@ class Sequencer:
                 await self._serve(connection)
             except (Unavailable, *LOST) as error:
                 log.warning("sequencer_lost_database", error=type(error).__name__)
+            except Exception as error:
+                log.error("sequencer_failed", error=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(ELECT)
             finally:
                 self.elected = False
                 connection.terminate()

@@ -20,8 +20,9 @@ LOST = (
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,
 )
-"""What a failing, restarting or full server looks like."""
+"""What a failing, restarting or full server looks like; the last is how asyncpg reports a line cut between two messages."""
 
 
 async def connect(
