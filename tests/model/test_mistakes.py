@@ -248,6 +248,39 @@ CASES = [
         "code: dog_registry.died",
     ),
     Case(DOG, "    when: {bornOn: {gt: {$now: -P3M}}}\n", "", "missing", '"when"', "code: dog_registry.too_young"),
+    Case(DOG, "{diedOn: {lt: {$new: bornOn}}}", "{}", "condition", "always true"),
+    Case(
+        DOG, "grade: refuse", "grade: refuse\n    with: food_safety", "unknown_module", "optional", "with: food_safety"
+    ),
+    Case(
+        DOG,
+        "precision: true",
+        "sensitivity: sensitive, purposes: [dog_registration], mask: {to: day}",
+        "choice",
+        "month",
+    ),
+    Case(
+        DOG,
+        "fields: [chipNo], on_hidden: review",
+        "fields: [keeperPhone], on_hidden: refuse",
+        "unique_refuse",
+        "review",
+    ),
+    Case(DOG, "scope: area", "scope: {self: mother}", "scope_field", "base.person"),
+    Case(
+        DOG,
+        "{name: litter, type: integer, min: 1, max: 20,",
+        "{name: litter, type: photos, roles: [Near],",
+        "photo_role",
+        "near",
+    ),
+    Case(
+        DOG,
+        "{name: litter, type: integer, min: 1, max: 20,",
+        "{name: litter, type: photos, max_age: 1d,",
+        "duration",
+        "PT24H",
+    ),
     # kinds
     Case(
         SHOT,

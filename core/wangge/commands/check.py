@@ -106,7 +106,11 @@ def _write_schemas(folder: Path) -> int:
     """One file per kind."""
     from ..model.jsonschema import json_schemas
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"wangge: {folder}: {error.strerror}: name a folder that can be written")
+        return 1
     for name, schema in json_schemas().items():
         path = folder / f"{name}.schema.json"
         path.write_text(json.dumps(schema, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -8,10 +8,11 @@ import msgspec
 
 from ..values import Label
 from .conditions import ConditionReader
+from .entity_checks import is_personal
 from .entity_files import CheckDraft, EntityDraft
 from .fields import FieldDraft
 from .filter import TRUE
-from .mistakes import Mistakes
+from .mistakes import Mistakes, nearest
 from .module_files import ModuleDraft
 from .role_files import RuleDraft
 from .rule_checks import check_rule
@@ -33,10 +34,22 @@ def complete(drafts: Sequence[ModuleDraft], words: Vocabulary, mistakes: Mistake
         sentences = dict(draft.messages)
         for entity in draft.entities:
             name = entity.entity.name
+            entity.checks = [check for check in entity.checks if _is_installed(check, draft, words)]
             entities[name] = _entity(entities[name], entity, words, sentences, mistakes)
-        rules = [r for r in (check_rule(rule, words, _rule(rule, words, mistakes)) for rule in draft.rules) if r]
+        rules = [r for r in (check_rule(rule, draft, words, _rule(rule, words, mistakes)) for rule in draft.rules) if r]
         modules[draft.id] = msgspec.structs.replace(modules[draft.id], rules=tuple(rules))
     return msgspec.structs.replace(model, entities=entities, modules=modules)
+
+
+def _is_installed(check: CheckDraft, module: ModuleDraft, words: Vocabulary) -> bool:
+    """Whether the module that a check stands `with` is there; a check of one that is not does not exist."""
+    name = check.with_module
+    if name is None:
+        return True
+    if name not in module.optional:
+        text = f'with names "{name}", which is no optional module of module.yaml.{nearest(name, module.optional)}'
+        check.reader.wrong("unknown_module", text, check.reader.line_of("with"))
+    return name in words.model.modules
 
 
 def _rule(draft: RuleDraft, words: Vocabulary, mistakes: Mistakes) -> Rule:
@@ -76,13 +89,18 @@ def _entity(
         operations=operations,
         order=tuple((names.get(name, name), down) for name, down in entity.order),
         search=tuple(names.get(name, name) for name in entity.search),
-        unique=tuple(_unique(key, names) for key in entity.unique),
+        unique=tuple(
+            _unique(key, names, words, entity.name, chosen)
+            for key, chosen in zip(entity.unique, draft.chosen, strict=True)
+        ),
         scope=msgspec.structs.replace(entity.scope, fields=tuple(names.get(n, n) for n in entity.scope.fields)),
     )
 
 
-def _unique(key: Unique, names: dict[str, str]) -> Unique:
-    """A key by field ids."""
+def _unique(key: Unique, names: dict[str, str], words: Vocabulary, entity: str, chosen: bool) -> Unique:
+    """A key by field ids; a personal one is reviewed where the file does not say."""
+    if not chosen and is_personal(words, words.fields(entity), key):
+        key = msgspec.structs.replace(key, on_hidden="review")
     return msgspec.structs.replace(key, fields=tuple(names.get(name, name) for name in key.fields))
 
 

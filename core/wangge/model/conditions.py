@@ -82,6 +82,8 @@ class ConditionReader:
 
     def read(self, node: Node) -> Filter:
         """The filter of a mapping; TRUE where it is wrong."""
+        if self.strict and node.value == {}:
+            self.wrong("condition", "the condition is empty and always true: name a field, or remove it", node.line)
         if self.part is not None:
             return self._all(node, None, {f.id: f for f in self.part.fields})
         if self.entity not in self.words.model.entities:

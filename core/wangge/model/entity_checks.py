@@ -9,12 +9,13 @@ from .entity_files import EntityDraft
 from .mistakes import nearest
 from .module_checks import required
 from .module_files import ModuleDraft
-from .types import Entity, Field, Model
+from .types import Entity, Field, Model, Unique
 from .vocabulary import SYSTEM, Vocabulary
 
 NOT_UNIQUE = frozenset("list children refs point polygon file files photos signature json codes".split())
 UNORDERED = NOT_UNIQUE
 SEARCHED = ("text", "number", "url", "credit_code")
+PERSON = "base.person"
 PERSONAL = ("personal", "sensitive")
 
 
@@ -81,7 +82,11 @@ def _check_scope(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Fie
         if field is None:
             continue
         kind = "children" if entity.scope.kind == "through" else "ref"
-        if field.kind != kind or len(field.to) != 1:
+        if entity.scope.kind == "self" and field.to and field.to != (PERSON,):
+            reader.wrong(
+                "scope_field", f'scope self names a reference to {PERSON}; "{name}" refers to {field.to[0]}', line
+            )
+        elif field.kind != kind or len(field.to) != 1:
             text = f'scope {entity.scope.kind} names a field of type {kind} to one entity; "{name}" is {field.kind}'
             reader.wrong("scope_field", text, line)
         elif entity.scope.kind == "parent" and words.model.entities.get(field.to[0]) is not None:
@@ -105,8 +110,11 @@ def _check_parents(draft: EntityDraft, model: Model, line: int) -> None:
 
 def _check_unique(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Field]) -> None:
     """Keys are over single values; a refusal may not tell of a hidden person."""
-    for key in draft.entity.unique:
+    for key, chosen in zip(draft.entity.unique, draft.chosen, strict=True):
         line = key.source.line
+        if chosen and key.on_hidden == "refuse" and is_personal(words, fields, key):
+            text = "to refuse a personal key tells that a hidden person has it: write on_hidden: review"
+            draft.reader.wrong("unique_refuse", text, line)
         for n, name in enumerate(key.fields):
             field = find(draft, words, fields, name, "unique", line)
             if name in key.fields[:n]:
@@ -114,6 +122,12 @@ def _check_unique(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Fi
             if field is not None and field.kind in NOT_UNIQUE:
                 text = f'"{name}" ({field.kind}) cannot be unique: use a text, number, date, code or reference'
                 draft.reader.wrong("unique_type", text, line)
+
+
+def is_personal(words: Vocabulary, fields: Mapping[str, Field], key: Unique) -> bool:
+    """Whether a key has a personal or sensitive field."""
+    found = [words.named(fields, name) for name in key.fields]
+    return any(field is not None and field.sensitivity in PERSONAL for field in found)
 
 
 def _check_order(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Field]) -> None:

@@ -34,6 +34,7 @@ class CheckDraft:
     reader: Reader
     code: str
     grade: str
+    with_module: str | None
     when: Node | None
     message: Label | None
 
@@ -47,6 +48,8 @@ class EntityDraft:
     fields: list[FieldDraft] = field(default_factory=list)
     checks: list[CheckDraft] = field(default_factory=list)
     guards: dict[str, Node] = field(default_factory=dict)
+    chosen: list[bool] = field(default_factory=list)
+    """key by key: whether the file says on_hidden."""
     incomplete: bool = False
     """some field could not be read at all."""
 
@@ -69,12 +72,16 @@ def read_entity(path: Path, file: str, module: str, mistakes: Mistakes) -> Entit
     draft = EntityDraft(_head(reader, name), reader)
     draft.fields = _fields(reader, module)
     draft.incomplete = len(draft.fields) != len(reader.items["fields"].value) if reader.has_list("fields") else True
-    draft.checks = [_check(r, module) for r in reader.each("checks", "a check", ("code", "grade", "when", "message"))]
+    draft.checks = [
+        _check(r, module) for r in reader.each("checks", "a check", ("code", "grade", "when", "message", "with"))
+    ]
     operations = _operations(reader, draft, module)
+    keys = _unique(reader)
+    draft.chosen = [chosen for _, chosen in keys]
     draft.entity = msgspec.structs.replace(
         draft.entity,
         fields=tuple(f.field for f in draft.fields),
-        unique=_unique(reader),
+        unique=tuple(key for key, _ in keys),
         order=read_order(reader),
         search=reader.texts("search"),
         retention=_retention(reader),
@@ -171,6 +178,11 @@ def _fields(reader: Reader, module: str) -> list[FieldDraft]:
         return []
     drafts = [d for d in (read_field(node, reader, module) for node in nodes) if d is not None]
     found = unique_fields(drafts, reader.texts("retired"))
+    if not nodes and reader.has_list("fields") and not reader.has("kind_of"):
+        reader.wrong("missing", f"{reader.what} has no fields: name what its rows have", reader.line_of("fields"))
+    if found and all(draft.field.kind == "json" for draft in found) and not reader.has("kind_of"):
+        text = f"{reader.what} has nothing but json: json is for what has no fields; name the fields"
+        reader.wrong("json_only", text, found[0].reader.line_of("type"))
     for draft in found:
         if draft.parts:
             draft.parts = unique_fields(draft.parts, draft.field.retired)
@@ -214,19 +226,20 @@ def _check(reader: Reader, module: str) -> CheckDraft:
     if not reader.has("when"):
         reader.wrong("missing", f'{reader.what} needs "when": the condition of a wrong row')
     message = reader.label("message") if reader.has("message") else None
-    return CheckDraft(reader, code, grade, reader.items.get("when"), message)
+    return CheckDraft(reader, code, grade, reader.text("with") or None, reader.items.get("when"), message)
 
 
-def _unique(reader: Reader) -> tuple[Unique, ...]:
-    """The keys."""
+def _unique(reader: Reader) -> list[tuple[Unique, bool]]:
+    """The keys, each with whether it says on_hidden."""
     found = []
     for key in reader.each("unique", f"a key of {reader.what}", ("fields", "on_hidden")):
         names = key.texts("fields") if key.has("fields") else ()
         if not names:
             key.wrong("missing", 'a key needs "fields": {fields: [licenceNo]}')
         on_hidden = key.choice("on_hidden", ("refuse", "review"), "refuse")
-        found.append(Unique(names, on_hidden, Source(key.file, key.line)))  # type: ignore[arg-type] # by choice
-    return tuple(found)
+        made = Unique(names, on_hidden, Source(key.file, key.line))  # type: ignore[arg-type] # checked by choice
+        found.append((made, key.has("on_hidden")))
+    return found
 
 
 def _retention(reader: Reader) -> Retention | None:

@@ -14,7 +14,7 @@ from ..values import Label
 from .mistakes import nearest
 from .reader import Reader
 from .types import FIELD_KINDS, SENSITIVITIES, EnumValue, Field, Mask, Sensitivity
-from .words import ENUM_VALUE, FIELD_NAME, RESERVED_FIELDS
+from .words import ENUM_VALUE, FIELD_NAME, LOCAL_NAME, RESERVED_FIELDS
 from .yaml import Node
 
 COMMON = (
@@ -264,12 +264,22 @@ def _read_kind(reader: Reader, draft: FieldDraft, values: dict[str, Any], kind: 
         values["fields"] = tuple(p.field for p in draft.parts)
         values["retired"] = reader.texts("retired")
     elif kind == "photos":
-        values["roles"] = reader.texts("roles")
+        values["roles"] = _photo_roles(reader)
         values["max_age"] = reader.duration("max_age") or None
     elif kind == "number":
         values["pattern"] = _number_pattern(reader)
     elif kind == "date":
         values["precision"] = reader.flag("precision")
+
+
+def _photo_roles(reader: Reader) -> tuple[str, ...]:
+    """What photos are of: small letters, each once."""
+    roles = reader.texts("roles") if reader.has("roles") else ()
+    for n, role in enumerate(roles):
+        if not re.fullmatch(LOCAL_NAME, role) or role in roles[:n]:
+            text = f'"{role}" is no role of photos, or stands twice: small letters, like near, far, before, after'
+            reader.wrong("photo_role", text, reader.line_of("roles"))
+    return roles
 
 
 def _read_bounds(reader: Reader, values: dict[str, Any], kind: str) -> None:

@@ -203,7 +203,9 @@ def _scope() -> Schema:
 def _check() -> Schema:
     """A check."""
     code = {"type": "string", "pattern": f"^{CODE_NAME}$"}
-    return _object({"code": code, "grade": _one(GRADES), "when": FILTER, "message": LABEL}, ("code", "grade", "when"))
+    return _object(
+        {"code": code, "grade": _one(GRADES), "when": FILTER, "message": LABEL, "with": TEXT}, ("code", "grade", "when")
+    )
 
 
 def _operation() -> Schema:

@@ -60,13 +60,21 @@ def _owned(single: Sequence[Path], paths: Mapping[str, Path]) -> dict[Path, list
     """Folder -> the entity files that belong to it: by the module that they name, else by their own name, else the last."""
     found: dict[Path, list[Path]] = {}
     for file in single:
-        text = file.read_bytes()[:LARGEST].decode("utf-8", errors="replace")
+        text = _text_of(file)
         named = re.search(rf"^entity:[ \t]*[\"']?({MODULE_ID})\.", text, re.MULTILINE)
         owner = paths.get(named[1]) if named else None
         if owner is None:
             owner = next((p for p in paths.values() if (p / "entities" / file.name).is_file()), [*paths.values()][-1])
         found.setdefault(owner, []).append(file)
     return found
+
+
+def _text_of(file: Path) -> str:
+    """The beginning of a file, as far as it can be read."""
+    try:
+        return file.read_bytes()[:LARGEST].decode("utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _distinct(drafts: list[ModuleDraft], mistakes: Mistakes) -> list[ModuleDraft]:

@@ -58,7 +58,9 @@ def _types_of(entity: Entity) -> Iterator[str]:
     yield f"Update{entity.type}Input"
     for field in entity.fields:
         if field.kind in ("enum", "list"):
-            yield entity.type + field.name[:1].upper() + field.name[1:]
+            stem = entity.type + field.name[:1].upper() + field.name[1:]
+            yield stem
+            yield from (stem + p.name[:1].upper() + p.name[1:] for p in field.fields if p.kind == "enum")
 
 
 def _check_roots(draft: EntityDraft, roots: dict[str, str], types: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .mistakes import nearest
+from .module_files import ModuleDraft
 from .role_files import RuleDraft
 from .types import Entity, Field, Model, Rule
 from .vocabulary import Vocabulary
@@ -11,8 +12,8 @@ PERSONAL = ("personal", "sensitive")
 GENERATED = ("create", "update", "remove", "restore")
 
 
-def check_rule(draft: RuleDraft, words: Vocabulary, rule: Rule) -> Rule | None:
-    """The rule with its condition, or None when its role or entity is unknown."""
+def check_rule(draft: RuleDraft, module: ModuleDraft, words: Vocabulary, rule: Rule) -> Rule | None:
+    """The rule with its condition, or None when its role, entity or optional module is not there."""
     reader, model = draft.reader, words.model
     if rule.role and rule.role not in model.roles and not words.unread("roles.yaml"):
         text = f'there is no role "{rule.role}".{nearest(rule.role, model.roles)}'
@@ -21,6 +22,9 @@ def check_rule(draft: RuleDraft, words: Vocabulary, rule: Rule) -> Rule | None:
         text = f'"{rule.purpose}" is no purpose.{nearest(rule.purpose, model.purposes)}'
         reader.wrong("unknown_purpose", text, reader.line_of("purpose"))
     entity = model.entities.get(rule.entity)
+    owner = rule.entity.partition(".")[0]
+    if entity is None and owner in module.optional and owner not in model.modules:
+        return None
     if entity is None:
         if rule.entity and not words.gone(rule.entity):
             near = nearest(rule.entity, model.entities)
