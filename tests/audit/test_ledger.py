@@ -120,13 +120,13 @@ TAMPERING = {
     ),
     "an inserted copy": (
         "INSERT INTO wangge.ledger_entry SELECT gen_random_uuid(), at, chain, actor_kind, actor_name, account_id, post_ids, "
-        "token_id, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id, row_count, seq, "
+        "token_id, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id, row_count, confirmed, seq, "
         "link, epoch FROM wangge.ledger_entry WHERE chain = $1 AND seq = 3",
         [(3, "inserted")],
     ),
     "an entry beyond the head": (
         "INSERT INTO wangge.ledger_entry SELECT gen_random_uuid(), at, chain, actor_kind, actor_name, account_id, post_ids, "
-        "token_id, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id, row_count, 11, "
+        "token_id, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id, row_count, confirmed, 11, "
         "link, epoch FROM wangge.ledger_entry WHERE chain = $1 AND seq = 10",
         [(11, "beyond_head"), (11, "changed")],
     ),

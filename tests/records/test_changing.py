@@ -167,6 +167,17 @@ async def test_a_person_lies_in_the_areas_of_the_residences(city: City) -> None:
     assert tuple(await city.pool.fetchrow(home, who) or ()) == (120, None)
 
 
+async def test_a_person_without_a_residence_can_be_given_another_area_and_one_with_it_stays(city: City) -> None:
+    who = await person(city, "north_1")
+    patch = {"area": str(city.areas["north_2"].id)}
+    await city.records.update(city.scope("north"), "base.person", who, patch)
+    assert await areas_of(city, who) == [(120, "home")]
+    await residence(city, who, await room(city, "north_1"))
+    await city.records.update(city.scope("north"), "base.person", who, patch)
+    assert await areas_of(city, who) == [(110, "residences")]
+    assert await city.pool.fetchval("SELECT area_ord FROM base.person WHERE id = $1", who) == 110
+
+
 async def test_a_residence_that_changes_its_person_moves_both(city: City) -> None:
     one, other = await person(city, "north_1"), await person(city, "north_1")
     link = await residence(city, one, await room(city, "south_2"))

@@ -246,6 +246,8 @@ async def test_a_check_to_confirm_stores_nothing_until_it_is_confirmed(city: Cit
         city.scope("north"), "urban_management.incident", [wire], confirm=frozenset({"casework.description_too_short"})
     )
     assert made.errors == made.warnings == ()
+    entry = "SELECT confirmed FROM wangge.ledger_entry WHERE row_id = $1"
+    assert await city.pool.fetchval(entry, made.ids[0]) == ["casework.description_too_short"]
     upper = await city.pool.fetchrow("SELECT * FROM casework.case WHERE id = $1", made.ids[0])
     assert upper is not None
     assert (upper["entity"], upper["state"], upper["area_ord"]) == (

@@ -17,7 +17,7 @@ ACTOR_COLUMNS = "actor_kind, actor_name, account_id, post_ids, token_id"
 ACTOR_TYPES = ("text", "text", "uuid", "uuid[]", "uuid")
 LINKED = (
     "id at chain actor_kind actor_name account_id post_ids token_id action entity row_id revision fields digest purpose "
-    "reason document batch_id row_count"
+    "reason document batch_id row_count confirmed"
 ).split()
 """The columns that a link covers, in its order."""
 

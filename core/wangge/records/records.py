@@ -37,6 +37,10 @@ class Records:
     def __init__(self, pool: Any, catalog: Catalog, hooks: Hooks, keys: Keys) -> None:
         self.kit = Kit(pool, catalog, hooks, keys)
 
+    def sentence(self, code: str, facts: Mapping[str, Any], language: str) -> str:
+        """The sentence of any code of the write path, of a kind, a module or a check; the code itself when there is none."""
+        return self.kit.sentence(code, facts, language)
+
     async def create(
         self,
         scope: Scope,

@@ -85,7 +85,14 @@ def listed(columns: Sequence[tuple[str, str]], alias: str = "") -> str:
     return ", ".join(f"{alias}.{quote(name)}" if alias else quote(name) for name, _ in columns)
 
 
-OWN = (("_changed", "text[]"), ("_digest", "bytea"), ("_key", "bytea"), ("_sort", "text"), ("_via", "text"))
+OWN = (
+    ("_changed", "text[]"),
+    ("_digest", "bytea"),
+    ("_key", "bytea"),
+    ("_sort", "text"),
+    ("_via", "text"),
+    ("_confirmed", "text[]"),
+)
 """What a row brings besides its columns: for its event, its ledger entry, its key, its place in the area table."""
 
 
@@ -169,8 +176,8 @@ def _trail(tables: Tables, batch: bool) -> list[str]:
         f"SELECT uuidv7(), 'create', {entity}, r.id, 1, {areas}, r._changed, $10::uuid FROM r)"
     )
     entry = (
-        f"g AS (INSERT INTO wangge.ledger_entry ({ledger}) SELECT uuidv7(), {chain}, {actor_marks(2)}, 'create', {entity}, "
-        f"r.id, 1, r._changed, r._digest, {rest} FROM r)"
+        f"g AS (INSERT INTO wangge.ledger_entry ({ledger}, confirmed) SELECT uuidv7(), {chain}, {actor_marks(2)}, 'create', "
+        f"{entity}, r.id, 1, r._changed, r._digest, {rest}, coalesce(r._confirmed, '{{}}') FROM r)"
     )
     return [claims, keys, event, entry]
 
@@ -205,8 +212,8 @@ WITH e AS (
   VALUES ($3, $4, $2, $1, $10, $15, $16, $17, $9, $11, $12, $13, $14)
 )
 INSERT INTO wangge.ledger_entry (id, chain, {ACTOR_COLUMNS}, action, entity, row_id, revision, fields, digest, purpose, reason,
-  document)
-VALUES (uuidv7(), coalesce($7, '{CITY_CHAIN}'), {actor_marks(15)}, $20, $2, $3, $4, $9, $21, $22, $14, $23)
+  document, confirmed)
+VALUES (uuidv7(), coalesce($7, '{CITY_CHAIN}'), {actor_marks(15)}, $20, $2, $3, $4, $9, $21, $22, $14, $23, $13)
 """
 """The event, the revision and the ledger entry of a change of one row.
 

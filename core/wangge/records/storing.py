@@ -74,6 +74,11 @@ def digest_of(kit: Kit, key: bytes, values: Mapping[str, Any]) -> bytes:
     return kit.keys.digest(key + json_text({name: values[name] for name in sorted(values)}))
 
 
+def confirmed(draft: Draft, order: Order) -> list[str]:
+    """The codes of the row's warnings that the caller confirmed."""
+    return sorted(order.confirm & {warning.code for warning in draft.warnings})
+
+
 def new_key(kit: Kit) -> tuple[bytes, bytes]:
     """A key for a row, plain and sealed."""
     key = os.urandom(32)
@@ -106,6 +111,7 @@ async def insert(
         record["_changed"] = sorted(written)
         record["_digest"] = hexed(digest_of(kit, key, written))
         record["_key"] = hexed(sealed)
+        record["_confirmed"] = confirmed(draft, order)
         if sort is not None:
             record["_sort"] = draft.values.get(sort.id)
         records.append(record)
@@ -200,7 +206,9 @@ async def update(
     if sort is not None and sort.id in changed and kit.model.root_scope(draft.entity).kind == "through":
         sql = f"UPDATE {names.area_table(tables.chain[-1])} SET sort = $2 WHERE row_id = $1"
         await connection.execute(sql, draft.id, draft.values.get(sort.id))
-    if moved:
+    if moved and kit.model.root_scope(draft.entity).kind == "through":
+        await kit.following.relink(connection, draft.entity, [draft.id])
+    elif moved:
         await kit.following.moved(connection, draft.entity, [draft.id])
 
 
@@ -239,7 +247,6 @@ async def _trail(
     if kit.personal[draft.entity]:
         sealed = Keys(key, key).seal("revision", json_text(changes), draft.id.bytes)
     before = {k: v for k, v in stored.items() if not k.endswith(("_enc", "_hash", "_mask"))}
-    confirmed = sorted(order.confirm & {warning.code for warning in draft.warnings})
     await connection.execute(
         UPDATE_TRAIL,
         kind,
@@ -254,7 +261,7 @@ async def _trail(
         order.operation,
         None if sealed else msgspec.Raw(json_text(changes)),
         sealed,
-        confirmed,
+        confirmed(draft, order),
         order.reason or actor.reason,
         *actor_values(actor),
         action,

@@ -23,10 +23,12 @@ CREATE TABLE IF NOT EXISTS wangge.ledger_entry (
     document text COLLATE "C",
     batch_id uuid,
     row_count integer,
+    confirmed text[] COLLATE "C" NOT NULL DEFAULT '{}',   -- codes of warnings that the actor confirmed
     seq bigint,                              -- null until the linker sets it, with link and epoch
     link bytea,
     epoch integer
 ) PARTITION BY RANGE (at);
+ALTER TABLE wangge.ledger_entry ADD COLUMN IF NOT EXISTS confirmed text[] COLLATE "C" NOT NULL DEFAULT '{}';
 CREATE TABLE IF NOT EXISTS wangge.ledger_entry_default PARTITION OF wangge.ledger_entry DEFAULT;
 CREATE INDEX IF NOT EXISTS ledger_entry_unlinked ON wangge.ledger_entry (at, id) WHERE seq IS NULL;
 CREATE INDEX IF NOT EXISTS ledger_entry_chain ON wangge.ledger_entry (chain, seq) WHERE seq IS NOT NULL;
@@ -106,7 +108,7 @@ REVOKE ALL ON FUNCTION wangge.issue_numbers(text, text, text, integer) FROM PUBL
 GRANT EXECUTE ON FUNCTION wangge.issue_numbers(text, text, text, integer) TO wangge_app;
 GRANT SELECT ON wangge.ledger_entry, wangge.ledger_head, wangge.ledger_checkpoint, wangge.claim, wangge.idempotency TO wangge_app;
 GRANT INSERT (id, chain, actor_kind, actor_name, account_id, post_ids, token_id, action, entity, row_id, revision, fields,
-    digest, purpose, reason, document, batch_id, row_count) ON wangge.ledger_entry TO wangge_app;
+    digest, purpose, reason, document, batch_id, row_count, confirmed) ON wangge.ledger_entry TO wangge_app;
 GRANT INSERT, UPDATE, DELETE ON wangge.claim TO wangge_app;
 GRANT INSERT ON wangge.idempotency TO wangge_app;
 GRANT SELECT, UPDATE (seq, link, epoch) ON wangge.ledger_entry TO wangge_sealer;
