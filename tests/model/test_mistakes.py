@@ -24,6 +24,10 @@ CODES = "tables/dog_breed.csv"
 SEED = "seed/casework.filing_condition.csv"
 
 
+ELSEWHERE = {"SEED": SEED, "SHOT": SHOT}
+"""Cases whose mistake is told in another file."""
+
+
 class Case(NamedTuple):
     """In `file`, `old` becomes `new`; expected is `code` at the line of `at` (of `new` when empty), and `instead` in it."""
 
@@ -281,6 +285,33 @@ CASES = [
         "duration",
         "PT24H",
     ),
+    Case(DOG, "search: [name]", "search: [name, name]", "duplicate_item", "remove one"),
+    Case(DOG, "order: [{chipNo: ASC}]", "order: [{chipNo: ASC}, {chipNo: DESC}]", "duplicate_item", "remove one"),
+    Case(DOG, "query: [name, breed]", "query: [name, name]", "duplicate_item", "remove one"),
+    Case(
+        DOG,
+        "type: text, max: 20, default: 旺财",
+        "type: text, max: 20, sealed: true, pinyin: true",
+        "sealed_pinyin",
+        "remove pinyin",
+    ),
+    Case(DOG, "min: 1, max: 20", "min: 1, max: 20, default: '5'", "default", "without quotes"),
+    Case(DOG, "{seq:5}", "{seq:0}", "number_pattern", "{seq:5}"),
+    Case(
+        MODULE,
+        "reads: [base.person, base.organisation,",
+        "reads: [base.person,",
+        "undeclared_read",
+        "add it to reads",
+        "SHOT",
+    ),
+    Case(
+        PAGES,
+        "kind: list, entity: dog_registry.dog",
+        "kind: map, entity: dog_registry.vaccination",
+        "page_map",
+        "kind: list",
+    ),
     # kinds
     Case(
         SHOT,
@@ -326,8 +357,8 @@ CASES = [
     Case(MODULE, "casework >= 1.0", "casework >= 7.0", "module_too_old", "newer"),
     Case(MODULE, "casework >= 1.0", "casework < 7.0", "requires", "base >= 1.2"),
     Case(MODULE, "requires: [base,", "requires: [dog_registry, base,", "requires_cycle", "optional"),
-    Case(MODULE, 'requires: [base, "casework >= 1.0"]', "requires: [wangge]", "not_required", "requires", "reads:", 5),
-    Case(MODULE, "reads: [base.person,", "reads: [base.persons,", "unknown_entity", '"base.person"'),
+    Case(MODULE, 'requires: [base, "casework >= 1.0"]', "requires: [wangge]", "not_required", "requires", "reads:", 6),
+    Case(MODULE, "wangge.area]", "wangge.aria]", "unknown_entity", '"wangge.area"'),
     Case(MODULE, "writes: [casework.filing_condition]\n", "", "undeclared_write", "writes", "SEED"),
     Case(MODULE, "purposes: [dog_registration]", "purposes: [dog_tax]", "unknown_purpose", "no purpose"),
     Case(MODULE, "purposes: [dog_registration]", "porpoises: [dog_registration]", "unknown_key", '"purposes"'),
@@ -526,9 +557,15 @@ def test_a_mistake_is_told_at_its_line_with_what_instead(case: Case, tmp_path: P
     broken = text.replace(case.old, case.new, 1)
     path.write_text(broken, "utf-8")
     errors = mistakes_of(folder)
-    told = folder / SEED if case.at == "SEED" else path
+    told = folder / ELSEWHERE.get(case.at, case.file)
     where = case.at or case.new.partition("\n")[0]
-    line = 1 if case.at == "SEED" else line_of(broken, where)
+    line = (
+        line_of(told.read_text("utf-8"), "clinic")
+        if case.at == "SHOT"
+        else 1
+        if case.at == "SEED"
+        else line_of(broken, where)
+    )
     found = [e for e in errors if e.code == f"schema.{case.code}" and e.file == str(told) and e.line == line]
     assert found, "\n".join(str(e) for e in errors)
     assert case.instead in found[0].message

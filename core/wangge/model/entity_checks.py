@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from .cycles import cycles
 from .entity_files import EntityDraft
@@ -41,6 +41,13 @@ def find(
         known = [f.name for f in fields.values()]
         draft.reader.wrong("unknown_field", f'{key} names "{name}", which is no field.{nearest(name, known)}', line)
     return field if field is None or field.kind else None
+
+
+def _check_once(draft: EntityDraft, names: Sequence[str], key: str, line: int) -> None:
+    """A name stands once in a list."""
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            draft.reader.wrong("duplicate_item", f'{key} names "{name}" twice: remove one', line)
 
 
 def _check_kind_of(draft: EntityDraft, module: ModuleDraft, words: Vocabulary) -> None:
@@ -133,6 +140,7 @@ def is_personal(words: Vocabulary, fields: Mapping[str, Field], key: Unique) -> 
 def _check_order(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Field]) -> None:
     """Orderings are over single, open values."""
     line = draft.reader.line_of("order")
+    _check_once(draft, [name for name, _ in draft.entity.order], "order", line)
     for name, _ in draft.entity.order:
         field = find(draft, words, fields, name, "order", line)
         if field is None:
@@ -151,6 +159,7 @@ def _check_order(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Fie
 def _check_search(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Field]) -> None:
     """Search is over open texts."""
     line = draft.reader.line_of("search")
+    _check_once(draft, draft.entity.search, "search", line)
     for name in draft.entity.search:
         field = find(draft, words, fields, name, "search", line)
         if field is None:
@@ -187,6 +196,9 @@ def _check_history(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, F
 def _check_layout(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Field]) -> None:
     """Hints name fields."""
     node = draft.reader.items.get("layout")
+    for key in ("list", "query", "form"):
+        names = [name for k, name in _layout_names(draft.entity) if k == key]
+        _check_once(draft, names, f"layout.{key}", node.keys.get(key, node.line) if node is not None else 1)
     for key, name in _layout_names(draft.entity):
         line = node.keys.get(key, node.line) if node is not None else draft.reader.line
         find(draft, words, fields, name, f"layout.{key}", line)

@@ -8,7 +8,7 @@ from .entity_files import EntityDraft
 from .fields import FieldDraft
 from .mistakes import nearest
 from .module_checks import required
-from .module_files import ModuleDraft
+from .module_files import CORE, ModuleDraft
 from .types import SENSITIVITIES, Entity, Model
 from .values_of_kinds import check_value
 from .vocabulary import SYSTEM, Vocabulary
@@ -56,11 +56,20 @@ class OneField:
             owner = target.partition(".")[0]
             if target in self._model.entities or (owner in self._module.optional and owner not in self._model.modules):
                 self._check_reach(owner, f'"{target}"', "to")
+                self._check_declared(target, owner)
             elif not self._words.gone(target):
                 shown = target if "." in target else f"{self._entity.module}.{target}"
                 near = nearest(shown, self._model.entities)
                 text = f'"{self._field.name}" refers to "{target}", which no file declares.{near}'
                 self._wrong("unknown_reference", text, "to")
+
+    def _check_declared(self, target: str, owner: str) -> None:
+        """An entity of another module stands under `reads` or `writes` in module.yaml."""
+        declared = {*self._module.reads, *self._module.writes}
+        reached = owner in required(self._module, self._model) or owner in self._module.optional
+        if reached and owner != self._module.id and self._module.id != CORE and target not in declared:
+            text = f'"{self._field.name}" refers to "{target}", which module.yaml does not declare: add it to reads'
+            self._wrong("undeclared_read", text, "to")
 
     def _check_reach(self, owner: str, shown: str, key: str) -> None:
         """What a field points into is required, or optional and named by `with`."""
@@ -103,6 +112,8 @@ class OneField:
     def _check_sensitivity(self) -> None:
         """Personal fields name purposes, and their entity a retention; `raise` goes up."""
         field = self._field
+        if field.pinyin and field.sealed:
+            self._wrong("sealed_pinyin", f'"{field.name}" is sealed: remove pinyin', "pinyin")
         for name in field.purposes:
             if name not in self._model.purposes and not self._words.unread("purposes.yaml"):
                 text = f'"{field.name}": "{name}" is no purpose.{nearest(name, self._model.purposes)}'
@@ -122,8 +133,6 @@ class OneField:
         if all(e.retention is None for e in self._chain()):
             text = f'"{field.name}" is personal, but "{self._entity.name}" has no retention: add retention: {{after, keep, then}}'
             self._wrong("no_retention", text, key)
-        if field.pinyin and field.sealed:
-            self._wrong("sealed_pinyin", f'"{field.name}" is sealed: it has no pinyin', "pinyin")
 
     def _chain(self) -> tuple[Entity, ...]:
         return self._model.chain(self._entity.name)

@@ -238,6 +238,10 @@ def _read_default(reader: Reader, values: dict[str, Any], kind: str) -> None:
         reader.wrong(
             "default", f"a field of type {kind} has no default: remove it, or set the value in before_write", line
         )
+    elif kind in ("integer", "duration") and isinstance(node.value, str):
+        reader.wrong(
+            "default", f'the default of {reader.what} is a whole number without quotes, not "{node.raw}"', line
+        )
     elif isinstance(node.value, list):
         values["default"] = [str(item.raw) for item in node.value]
     elif node.raw is None or node.value is None:
@@ -428,7 +432,7 @@ def _parts(reader: Reader, module: str) -> list[FieldDraft]:
 
 
 _TOKEN = re.compile(r"\{([^{}]*)\}")
-_TOKENS = re.compile(r"yyyyMMdd|yyyyMM|yyyy|division6|division12|seq:[1-9][0-9]?")
+_TOKENS = re.compile(r"yyyyMMdd|yyyyMM|yyyy|division6|division12|seq:(?:[1-9]|1[0-8])")
 
 
 def _number_pattern(reader: Reader) -> str | None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from .cycles import cycles
 from .mistakes import nearest
 from .module_files import CORE, ModuleDraft
-from .types import Model
+from .reader import Reader
+from .types import Model, Page
 from .vocabulary import Vocabulary
 
 
@@ -116,9 +117,20 @@ def check_roles(drafts: Sequence[ModuleDraft], words: Vocabulary) -> None:
         readers[circle[0]].wrong("role_cycle", text, readers[circle[0]].line_of("inherits"))
 
 
+def _check_map(page: Page, reader: Reader, model: Model) -> None:
+    """A map shows rows that have a place."""
+    if page.kind != "map" or page.entity is None:
+        return
+    if not any(field.kind in ("point", "polygon") for field in model.fields_of(page.entity).values()):
+        text = f'the page "{page.id}" is a map, but "{page.entity}" has no point and no polygon: use kind: list'
+        reader.wrong("page_map", text, reader.line_of("kind"))
+
+
 def check_pages(draft: ModuleDraft, words: Vocabulary) -> None:
     """Pages show entities that exist."""
     for page, reader in draft.pages:
+        if page.entity in words.model.entities:
+            _check_map(page, reader, words.model)
         if page.entity is None or page.entity in words.model.entities or words.gone(page.entity):
             continue
         owner = page.entity.partition(".")[0]
