@@ -41,6 +41,9 @@ class Module:
     @hookimpl
     async def before_write_batch(self, changes: Sequence[Change], records: Any) -> Mapping[UUID, Patch] | None:
         """Make a further building."""
+        if any(c.entity == "base.building" and c.after["name"] == "without end" for c in changes):
+            wire = {"area": changes[0].after["area"], "code": "further", "name": "without end"}
+            await records.create("base.building", [wire])
         wanted = [c for c in changes if c.entity == "base.building" and c.after["name"] in ("more", "more and refuse")]
         for change in wanted:
             await records.create(
@@ -119,6 +122,13 @@ async def test_what_a_module_writes_stands_or_falls_with_the_write(hooked: City)
     assert (refused.ids, await hooked.pool.fetchval(further)) == ((), 0)
     made = await create(hooked, "more")
     assert (len(made.ids), await hooked.pool.fetchval(further)) == (1, 1)
+
+
+async def test_modules_that_answer_themselves_are_stopped(hooked: City) -> None:
+    with pytest.raises(Invalid) as caught:
+        await create(hooked, "without end")
+    assert caught.value.code == "module.too_deep"
+    assert await hooked.pool.fetchval("SELECT count(*) FROM base.building WHERE name = 'without end'") == 0
 
 
 async def test_bulk_loads_ask_the_modules_too(hooked: City) -> None:

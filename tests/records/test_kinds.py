@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -226,3 +227,12 @@ async def test_a_row_of_a_person_is_written_by_that_person(lab: City) -> None:
     assert codes(foreign) == [((), "row.out_of_reach")]
     taken = await lab.records.update(scope, "lab.wish", own.ids[0], {"person": people.ids[1]})
     assert codes(taken) == [((), "row.out_of_reach")]
+
+
+async def test_more_writers_than_connections_get_numbers_of_their_own(lab: City) -> None:
+    wire = {"area": lab.areas["north_1"].id, "key": None, "integer": 1}
+    scope = lab.scope("north")
+    made = await asyncio.gather(*(lab.records.create(scope, "lab.thing", [wire, wire]) for _ in range(40)))
+    ids = [row for answer in made for row in answer.ids]
+    numbers = await lab.pool.fetch("SELECT number FROM lab.thing WHERE id = ANY($1)", ids)
+    assert len({row["number"] for row in numbers}) == 80

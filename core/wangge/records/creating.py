@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from ..errors import Denied, RequestError
+from ..errors import Denied
 from ..policy.scope import NOTHING, Grant, Scope
 from ..surface import Warn
 from ..values import Change, uuid7
@@ -30,6 +30,7 @@ from .kit import Kit
 from .numbers import issue
 from .outcome import Fault
 from .placing import reaches
+from .rows import EXACT
 from .storing import enter_candidate, insert, raise_flags
 
 Claimed = tuple[Draft, Claim, bool, UUID | None]
@@ -99,13 +100,13 @@ def covering(kit: Kit, scope: Scope, draft: Draft) -> list[Grant]:
 
 
 async def number(kit: Kit, draft: Draft, reader: Any) -> None:
-    """Issue the numbers of a row."""
+    """Issue the numbers of a row, as the last thing before it is stored: the next writer of the prefix waits for the commit."""
     for field in kit.rows.tables(draft.entity).fields.values():
         if field.kind == "number" and draft.values.get(field.id) is None:
             area = draft.place.district_id or draft.place.area_id
             code = await reader.fetchval("SELECT code FROM wangge.area WHERE id = $1", area) if area else ""
             owner = field.owner or draft.entity
-            draft.values[field.id] = (await issue(kit.pool, owner, field, draft.now, code or ""))[0]
+            draft.values[field.id] = await issue(reader, owner, field, draft.now, code or "")
 
 
 async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: Any, order: Order) -> None:
@@ -130,8 +131,6 @@ async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: A
         found = hook_fault(error)
         (drafts[0].warnings if isinstance(error, Warn) else drafts[0].faults).append(found)
         return
-    except RequestError:
-        raise
     for draft in drafts:
         try:
             take_patch(kit, draft, patches.get(draft.id, {}))
@@ -218,8 +217,6 @@ async def check_after(
     kit: Kit, connection: Any, scope: Scope, drafts: Sequence[Draft], action: str, order: Order
 ) -> None:
     """The rows as stored are inside grants of the action that let their fields be set. Raises Refused."""
-    from .rows import EXACT
-
     guard = kit.guard(scope, drafts[0].entity, action, lock=False)
     ids = sorted(draft.id for draft in drafts)
     rows = [EXACT.decode(row[0]) for row in await connection.fetch(guard.sql, *guard.bind(scope, [ids]))]

@@ -37,8 +37,8 @@ def split(pattern: str, now: dt.datetime, area_code: str) -> tuple[str, int, str
     return prefix, digits, suffix
 
 
-async def issue(pool: Any, entity: str, field: Field, now: dt.datetime, area_code: str, count: int = 1) -> list[str]:
-    """The next numbers of a field, in a transaction of their own, so that writers never wait for each other."""
+async def issue(reader: Any, entity: str, field: Field, now: dt.datetime, area_code: str) -> str:
+    """The next number of a field; inside a transaction it is given back when that fails."""
     prefix, digits, suffix = split(field.pattern or "{seq:1}", now, area_code)
-    first = await pool.fetchval(ISSUE, entity, field.id, prefix + suffix, count)
-    return [f"{prefix}{number:0{digits}d}{suffix}" for number in range(first, first + count)]
+    number = await reader.fetchval(ISSUE, entity, field.id, prefix + suffix, 1)
+    return f"{prefix}{number:0{digits}d}{suffix}"

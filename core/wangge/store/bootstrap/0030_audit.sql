@@ -73,8 +73,8 @@ END $$;
 CREATE INDEX IF NOT EXISTS claim_contested ON wangge.claim (key_hash) WHERE contested;
 CREATE INDEX IF NOT EXISTS claim_row ON wangge.claim (row_id);
 
--- The last number issued under a prefix. Numbers are issued before the write and outside of its transaction, so that two
--- writers never wait for each other; a write that fails leaves a gap, and no number is issued twice.
+-- The last number issued under a prefix. A write takes its number as its last step, on its own connection: the next writer
+-- of the same prefix waits for its commit, some milliseconds, and a pool never waits for itself. No number is issued twice.
 CREATE TABLE IF NOT EXISTS wangge.number_sequence (
     entity text COLLATE "C" NOT NULL,
     field text COLLATE "C" NOT NULL,
@@ -82,7 +82,7 @@ CREATE TABLE IF NOT EXISTS wangge.number_sequence (
     value bigint NOT NULL,
     PRIMARY KEY (entity, field, prefix)
 );
--- The first of `wanted` new numbers. Its commit need not wait for the disk: that of the row, which comes later, does.
+-- The first of `wanted` new numbers.
 CREATE OR REPLACE FUNCTION wangge.issue_numbers(of_entity text, of_field text, of_prefix text, wanted integer)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
