@@ -33,6 +33,7 @@ def test_the_real_modules_load(model: Model) -> None:
 
 def test_a_field_is_read_whole(model: Model) -> None:
     field = model.fields_of("base.person")["idNumber"]
+    assert (Path(field.source.file).name, field.source.line) == ("person.yaml", 11)
     assert without_source(field) == Field(
         id="idNumber",
         name="idNumber",

@@ -9,7 +9,7 @@ import msgspec
 from ..values import Purpose
 from .cycles import cycles
 from .mistakes import Mistakes, nearest
-from .module_files import ModuleDraft
+from .module_draft import ModuleDraft
 from .types import CodeTable, Entity, Model, Role
 
 

@@ -13,7 +13,7 @@ from .entity_files import CheckDraft, EntityDraft
 from .fields import FieldDraft
 from .filter import TRUE
 from .mistakes import Mistakes, nearest
-from .module_files import ModuleDraft
+from .module_draft import ModuleDraft
 from .role_files import RuleDraft
 from .rule_checks import check_rule
 from .types import Check, Entity, Field, Model, Operation, Raise, Rule, Source, Unique

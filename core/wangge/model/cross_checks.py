@@ -8,7 +8,7 @@ from .entity_checks import check_entity
 from .field_checks import check_fields
 from .mistakes import Mistakes
 from .module_checks import check_modules, check_pages, check_purposes, check_roles
-from .module_files import ModuleDraft
+from .module_draft import ModuleDraft
 from .name_checks import check_names
 from .seed_checks import check_seed
 from .vocabulary import Vocabulary

@@ -8,7 +8,7 @@ from .cycles import cycles
 from .entity_files import EntityDraft
 from .mistakes import nearest
 from .module_checks import required
-from .module_files import ModuleDraft
+from .module_draft import ModuleDraft
 from .types import Entity, Field, Model, Unique
 from .vocabulary import SYSTEM, Vocabulary
 

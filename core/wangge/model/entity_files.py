@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from ..values import Label
-from .fields import FieldDraft, read_field, read_order
+from .fields import FieldDraft, read_field
+from .kinds_of_fields import read_order
 from .mistakes import Mistakes, nearest
 from .reader import Reader
 from .types import Entity, Layout, Operation, Retention, RowScope, Source, Unique

@@ -8,7 +8,7 @@ from .entity_files import EntityDraft
 from .fields import FieldDraft
 from .mistakes import nearest
 from .module_checks import required
-from .module_files import CORE, ModuleDraft
+from .module_draft import CORE, ModuleDraft
 from .types import SENSITIVITIES, Entity, Model
 from .values_of_kinds import check_value
 from .vocabulary import SYSTEM, Vocabulary

@@ -10,8 +10,8 @@ from typing import Any
 from .code_tables import COLUMN_KINDS, DISTRICTS
 from .entity_files import GRADES, MOST_FIELDS, SCOPES
 from .fields import COMMON, EXTRA, NO_DEFAULT, SEALABLE
-from .module_files import BASES, PAGE_KINDS
 from .role_files import ACTIONS, EFFECTS, LEVELS
+from .single_files import BASES, PAGE_KINDS
 from .types import FIELD_KINDS, SENSITIVITIES
 from .words import CODE_NAME, ENTITY_NAME, ENUM_VALUE, FIELD_NAME, MODULE_ID, TYPE_NAME, VERSION
 

@@ -15,7 +15,8 @@ from .cross_checks import check_all
 from .lost import find_lost
 from .mistakes import Mistakes
 from .mistakes import SchemaErrors as SchemaErrors
-from .module_files import ModuleDraft, id_in, read_module
+from .module_draft import ModuleDraft
+from .module_files import id_in, read_module
 from .types import Model
 from .vocabulary import Vocabulary
 from .words import MODULE_ID

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .module_files import ModuleDraft
+from .module_draft import ModuleDraft
 from .types import Model
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .cycles import cycles
 from .mistakes import nearest
-from .module_files import CORE, ModuleDraft
+from .module_draft import CORE, ModuleDraft
 from .reader import Reader
 from .types import Model, Page
 from .vocabulary import Vocabulary

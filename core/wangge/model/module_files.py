@@ -4,92 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ..values import Label, Purpose
 from .code_tables import read_table
-from .entity_files import EntityDraft, read_entity
+from .entity_files import read_entity
 from .mistakes import Mistakes, nearest
+from .module_draft import CORE, ModuleDraft, shown
 from .reader import Reader
-from .role_files import RuleDraft, read_roles
-from .seeds import SeedDraft, read_seed
-from .types import CodeTable, Menu, Module, Page, Role, Source
+from .role_files import read_roles
+from .seeds import read_seed
+from .single_files import read_messages, read_pages, read_purposes, read_root, read_settings
 from .words import LOCAL_NAME, MODULE_ID, RESERVED_MODULES, VERSION
 from .yaml import Node, read_yaml
 
 MODULE_KEYS = "id version label description requires optional reads writes purposes actions settings jobs".split()
 YAML_FILES = frozenset("module purposes roles pages messages settings demo quality".split())
 FOLDERS = frozenset("entities tables extends documents prints seed migrations".split())
-PAGE_KINDS = ("list", "form", "card", "map", "markdown")
-BASES = ("duty", "consent", "contract", "emergency", "public_interest", "disclosed")
-CORE = "wangge"
 REQUIRES = re.compile(r"\s*([a-z][a-z0-9_]*)\s*(?:>=\s*([0-9]+(?:\.[0-9]+){0,2}))?\s*")
-
-
-@dataclass
-class ModuleDraft:
-    """Everything of one folder."""
-
-    id: str
-    folder: Path
-    file: str
-    reader: Reader
-    version: str = "0.0.0"
-    label: Label = field(default_factory=lambda: Label("", ""))
-    requires: dict[str, str] = field(default_factory=dict)
-    """module id -> least version, "" for any."""
-    optional: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
-    uses_purposes: tuple[str, ...] = ()
-    entities: list[EntityDraft] = field(default_factory=list)
-    tables: list[CodeTable] = field(default_factory=list)
-    purposes: list[tuple[Purpose, Reader]] = field(default_factory=list)
-    roles: list[tuple[Role, Reader]] = field(default_factory=list)
-    rules: list[RuleDraft] = field(default_factory=list)
-    menu: Menu | None = None
-    pages: list[tuple[Page, Reader]] = field(default_factory=list)
-    messages: dict[str, Label] = field(default_factory=dict)
-    message_lines: dict[str, Source] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    seeds: list[SeedDraft] = field(default_factory=list)
-    broken: set[str] = field(default_factory=set)
-    """entities and tables whose own files could not be read."""
-
-    unread: set[str] = field(default_factory=set)
-    """files of the module that could not be read."""
-
-    def made(self) -> Module:
-        """The module without its rules."""
-        return Module(
-            id=self.id,
-            version=self.version,
-            label=self.label,
-            requires=tuple(self.requires),
-            optional=self.optional,
-            reads=self.reads,
-            writes=self.writes,
-            purposes=tuple(p for p, _ in self.purposes),
-            uses_purposes=self.uses_purposes,
-            roles=tuple(r for r, _ in self.roles),
-            entities=tuple(sorted(e.entity.name for e in self.entities)),
-            tables=tuple(sorted(t.name for t in self.tables)),
-            menu=self.menu,
-            messages=dict(sorted(self.messages.items())),
-            settings=self.settings,
-            folder=str(self.folder),
-            source=Source(self.file, 1),
-        )
-
-
-def shown(path: Path) -> str:
-    """A path as messages name it: from the working directory when it is below it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def id_in(folder: Path) -> str | None:
@@ -132,11 +63,11 @@ def read_module(folder: Path, mistakes: Mistakes, single: Iterable[Path] = ()) -
             if found.entity.local != entity.stem:
                 draft.broken.add(f"{draft.id}.{entity.stem}")
     _read_tables(draft, mistakes)
-    _read_purposes(draft, mistakes)
-    _read_pages(draft, mistakes)
-    _read_messages(draft, mistakes)
-    _read_settings(draft, mistakes)
-    draft.roles, draft.rules = read_roles(_root(draft, "roles.yaml", "roles.yaml", ("roles", "rules"), mistakes))
+    read_purposes(draft, mistakes)
+    read_pages(draft, mistakes)
+    read_messages(draft, mistakes)
+    read_settings(draft, mistakes)
+    draft.roles, draft.rules = read_roles(read_root(draft, "roles.yaml", "roles.yaml", ("roles", "rules"), mistakes))
     for seed in sorted((folder / "seed").glob("*.csv")):
         if (made := read_seed(seed, shown(seed), draft.id, mistakes)) is not None:
             draft.seeds.append(made)
@@ -234,96 +165,3 @@ def _read_tables(draft: ModuleDraft, mistakes: Mistakes) -> None:
         if not path.with_suffix(".yaml").exists():
             text = f'"{path.name}" has no "{path.stem}.yaml" beside it: write its label, authority and version'
             mistakes.add("missing_file", text, shown(path), 1)
-
-
-def _root(draft: ModuleDraft, name: str, what: str, keys: Iterable[str] | None, mistakes: Mistakes) -> Reader | None:
-    """The mapping of a file of the module; None when there is no such file."""
-    path = draft.folder / name
-    if not path.is_file():
-        return None
-    node = read_yaml(path, shown(path), mistakes)
-    if node is None or not isinstance(node.value, dict):
-        draft.unread.add(name)
-    return None if node is None else Reader(node, shown(path), mistakes, what, keys)
-
-
-def _read_purposes(draft: ModuleDraft, mistakes: Mistakes) -> None:
-    """purposes.yaml."""
-    reader = _root(draft, "purposes.yaml", "purposes.yaml", ("purposes",), mistakes)
-    for each in reader.each("purposes", "a purpose", "id zh en basis law retention roles".split()) if reader else ():
-        id_ = each.text("id", required=True, pattern=LOCAL_NAME, form="small letters, like dog_registration")
-        each.what = f'the purpose "{id_}"'
-        label = Label(each.text("zh", required=True), each.text("en", required=True))
-        basis = each.choice("basis", BASES, "duty", required=True)
-        law = each.text("law", required=True)
-        made = Purpose(id_, label, basis, law, each.duration("retention", required=True), each.texts("roles"))
-        if id_:
-            draft.purposes.append((made, each))
-
-
-def _read_pages(draft: ModuleDraft, mistakes: Mistakes) -> None:
-    """pages.yaml."""
-    reader = _root(draft, "pages.yaml", "pages.yaml", ("menu", "pages"), mistakes)
-    if reader is None or not reader.ok:
-        return
-    menu = reader.below("menu", "the menu", ("group", "order", "icon"))
-    seen: set[str] = set()
-    for each in reader.each("pages", "a page", ("id", "kind", "entity", "text", "label")):
-        id_ = each.text("id", required=True, pattern=LOCAL_NAME, form="small letters, like dogs")
-        each.what = f'the page "{id_}"'
-        if id_ in seen:
-            each.wrong("duplicate_page", f'the page "{id_}" stands twice: remove one', each.line_of("id"))
-        seen.add(id_)
-        kind = each.choice("kind", PAGE_KINDS, "list", required=True)
-        entity, text = each.text("entity") or None, each.text("text") or None
-        if kind == "markdown" and text is None:
-            each.wrong("missing", f'{each.what} needs "text": its Markdown')
-        if kind != "markdown" and entity is None and each.has("kind"):
-            each.wrong("missing", f'{each.what} needs "entity": whose rows it shows')
-        draft.pages.append((Page(id_, kind, each.label(), entity, text), each))
-    if menu is None:
-        reader.wrong("missing", 'pages.yaml needs "menu": {group: {zh: ..., en: ...}, order: 60, icon: dog}')
-        return
-    if menu.ok:
-        order, icon = menu.get("order", int, 100), menu.text("icon")
-        draft.menu = Menu(menu.label("group"), order, icon, tuple(page for page, _ in draft.pages))
-
-
-def _read_messages(draft: ModuleDraft, mistakes: Mistakes) -> None:
-    """messages.yaml: code -> zh and en."""
-    reader = _root(draft, "messages.yaml", "messages.yaml", ("messages",), mistakes)
-    if reader is None or not reader.ok:
-        return
-    reader.get("messages", dict, required=True)
-    node = reader.items.get("messages")
-    if node is None or not isinstance(node.value, dict):
-        return
-    below = Reader(node, reader.file, mistakes, "messages")
-    for code in below.items:
-        line = below.line_of(code)
-        if not re.fullmatch(rf"{draft.id}\.[a-z][a-z0-9_.]*", code):
-            text = f'"{code}" is no code of the module "{draft.id}": begin with "{draft.id}."'
-            below.wrong("message_code", text, line)
-        label = below.label(code)
-        if placeholders(label.zh) != placeholders(label.en) and label.zh and label.en:
-            only = sorted(placeholders(label.zh) ^ placeholders(label.en))
-            below.wrong(
-                "placeholders", f'zh and en of "{code}" do not both have {{{"}, {".join(only)}}}: name it in both', line
-            )
-        draft.messages[code] = label
-        draft.message_lines[code] = Source(below.file, line)
-
-
-def placeholders(text: str) -> set[str]:
-    """The `{names}` of a sentence."""
-    return set(re.findall(r"\{(\w+)\}", text))
-
-
-def _read_settings(draft: ModuleDraft, mistakes: Mistakes) -> None:
-    """settings.yaml: a JSON Schema of an object."""
-    reader = _root(draft, "settings.yaml", "settings.yaml", None, mistakes)
-    if reader is None or not reader.ok:
-        return
-    if reader.text("type", "object") != "object":
-        reader.wrong("settings", "settings.yaml is a JSON Schema of type object", reader.line_of("type"))
-    draft.settings = {key: node.plain() for key, node in reader.items.items()}

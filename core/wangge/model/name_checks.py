@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .entity_files import EntityDraft
 from .fields import FieldDraft
-from .module_files import CORE, ModuleDraft
+from .module_draft import CORE, ModuleDraft
 from .names import column
 from .types import Entity, Field
 from .vocabulary import PLACES, Vocabulary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .mistakes import nearest
-from .module_files import ModuleDraft
+from .module_draft import ModuleDraft
 from .role_files import RuleDraft
 from .types import Entity, Field, Model, Rule
 from .vocabulary import Vocabulary

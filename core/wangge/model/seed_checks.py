@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .mistakes import Mistakes, nearest
 from .module_checks import required
-from .module_files import ModuleDraft
+from .module_draft import ModuleDraft
 from .seeds import SeedDraft
 from .types import Field
 from .values_of_kinds import check_value, wire_of_text
