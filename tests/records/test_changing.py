@@ -104,6 +104,10 @@ async def test_a_row_out_of_reach_answers_like_a_missing_one(city: City, write: 
             await getattr(city.records, write)(scope, "base.building", row, *patch)
         answers.append((caught.value.code, caught.value.message, caught.value.facts))
     assert answers[0] == answers[1] == answers[2]
+    denied = await city.pool.fetch(
+        "SELECT action, reason, account_id FROM wangge.ledger_entry WHERE row_id = $1", hidden
+    )
+    assert [tuple(entry) for entry in denied[1:]] == [(f"denied:{write}", "row.unknown", scope.actor.account)]
 
 
 async def test_a_row_cannot_be_moved_out_of_reach(city: City) -> None:

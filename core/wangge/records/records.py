@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from ..audit.entries import append
 from ..crypto import Keys
 from ..errors import Denied
 from ..model.names import table
@@ -72,7 +73,7 @@ class Records:
                     raise
                 raise told from error
 
-        return await _answer(attempt)
+        return await self._answer(scope, entity, "create", None, attempt)
 
     async def _create(self, scope: Scope, drafts: list[Draft], order: Order) -> Outcome:
         """One statement where that is enough, else a transaction."""
@@ -108,6 +109,9 @@ class Records:
         return await self._in_transaction(
             scope,
             order,
+            entity,
+            "update",
+            id,
             lambda c: change(
                 self.kit, c, scope, entity, row_id(id), patch, if_revision, order, Handle(self.kit, c, scope, order)
             ),
@@ -119,7 +123,12 @@ class Records:
         """Remove a row so that `restore` brings it back."""
         order = Order(reason=reason, language=language)
         return await self._in_transaction(
-            scope, order, lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=True)
+            scope,
+            order,
+            entity,
+            "remove",
+            id,
+            lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=True),
         )
 
     async def restore(
@@ -128,7 +137,12 @@ class Records:
         """Bring a removed row back."""
         order = Order(reason=reason, language=language)
         return await self._in_transaction(
-            scope, order, lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=False)
+            scope,
+            order,
+            entity,
+            "restore",
+            id,
+            lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=False),
         )
 
     async def perform(
@@ -153,6 +167,9 @@ class Records:
         return await self._in_transaction(
             scope,
             order,
+            entity,
+            f"do:{operation}",
+            id,
             lambda c: carry_out(
                 self.kit,
                 c,
@@ -189,7 +206,15 @@ class Records:
         """Load batches of several entities in their order; how many rows. `progress` is told (entity, rows so far)."""
         return await load_all(self.kit, batches, actor, reason, progress)
 
-    async def _in_transaction(self, scope: Scope, order: Order, work: Callable[[Any], Awaitable[UUID]]) -> Outcome:
+    async def _in_transaction(
+        self,
+        scope: Scope,
+        order: Order,
+        entity: str,
+        action: str,
+        row: UUID | str,
+        work: Callable[[Any], Awaitable[UUID]],
+    ) -> Outcome:
         """Run a change of one row: fresh rights first, everything or nothing."""
 
         async def attempt() -> Outcome:
@@ -203,7 +228,28 @@ class Records:
                     raise
                 raise told from error
 
-        return await _answer(attempt)
+        return await self._answer(scope, entity, action, row, attempt)
+
+    async def _answer(
+        self, scope: Scope, entity: str, action: str, row: UUID | str | None, attempt: Callable[[], Awaitable[Outcome]]
+    ) -> Outcome:
+        """The Outcome of a write; one that lost a race is tried again, one that is denied stands in the ledger."""
+        for last in (False, False, True):
+            try:
+                return await attempt()
+            except Refused as refused:
+                return refused.outcome
+            except Denied as denied:
+                known = entity if entity in self.kit.model.entities else "wangge"
+                target = row if isinstance(row, UUID) else None
+                await append(
+                    self.kit.pool, scope.actor, f"denied:{action}", entity=known, row=target, reason=denied.code
+                )
+                raise
+            except Exception as error:
+                if last or not lost_a_race(error):
+                    raise
+        raise AssertionError("unreachable")
 
     def _told(self, error: Exception, drafts: Sequence[Draft], order: Order) -> Exception:
         """What the caller is told when the database refuses a key; every other error is itself."""
@@ -258,16 +304,3 @@ def lost_a_race(error: Exception) -> bool:
     if getattr(error, "sqlstate", None) == UNIQUE:
         return getattr(error, "constraint_name", None) == "claim_held"
     return getattr(error, "sqlstate", None) in (EXCLUDED, DEADLOCK)
-
-
-async def _answer(attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """The Outcome of a write; one that lost a race for a key or a lock is tried again."""
-    for last in (False, False, True):
-        try:
-            return await attempt()
-        except Refused as refused:
-            return refused.outcome
-        except Exception as error:
-            if last or not lost_a_race(error):
-                raise
-    raise AssertionError("unreachable")
