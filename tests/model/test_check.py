@@ -66,6 +66,33 @@ def test_an_entity_file_by_itself_replaces_that_of_its_module(
     assert line.startswith(f"SchemaError [schema.unknown_entity] {path}:6: ")
 
 
+def test_an_entity_file_by_itself_may_have_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "07_broken.yaml"
+    path.write_text(INCIDENT.read_text("utf-8").replace("search: [description]", "search: [descripton]"), "utf-8")
+    assert main(["check", str(path)]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith('search names "descripton", which is no field. Did you mean "description"?')
+
+
+def test_an_entity_file_of_a_module_that_is_not_installed_is_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cat.yaml"
+    text = (
+        "entity: cat_registry.cat\ntype: CatRegistryCat\nplural: catRegistryCats\nlabel: {zh: 猫, en: Cat}\nscope: area\n"
+        "fields:\n  - {name: home, type: ref, to: base.room, label: {zh: 住处, en: Home}}\n"
+    )
+    path.write_text(text, "utf-8")
+    assert main(["check", str(path)]) == 0
+    path.write_text(text.replace("base.room", "base.rom"), "utf-8")
+    capsys.readouterr()
+    assert main(["check", str(path)]) == 1
+    assert capsys.readouterr().out == (
+        f'SchemaError [schema.unknown_reference] {path}:7: "home" refers to "base.rom", which no file declares. '
+        'Did you mean "base.room"?\n'
+    )
+
+
 def test_what_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / "nothing")]) == 1
     assert "there is no such file or folder" in capsys.readouterr().out

@@ -55,8 +55,8 @@ class EntityDraft:
     """some field could not be read at all."""
 
 
-def read_entity(path: Path, file: str, module: str, mistakes: Mistakes) -> EntityDraft | None:
-    """The entity of a file; None when it has no usable name."""
+def read_entity(path: Path, file: str, module: str, mistakes: Mistakes, *, single: bool = False) -> EntityDraft | None:
+    """The entity of a file; None when it has no usable name. A `single` file, in no module's folder, has any file name."""
     node = read_yaml(path, file, mistakes)
     if node is None:
         return None
@@ -67,7 +67,7 @@ def read_entity(path: Path, file: str, module: str, mistakes: Mistakes) -> Entit
         reader.wrong("extension", "an extension stands under extends/, not under entities/", reader.line_of("extend"))
         return None
     reader.only(KEYS)
-    name = _name(reader, path, module)
+    name = _name(reader, path, module, single=single)
     if not name:
         return None
     draft = EntityDraft(_head(reader, name), reader)
@@ -94,7 +94,7 @@ def read_entity(path: Path, file: str, module: str, mistakes: Mistakes) -> Entit
     return draft
 
 
-def _name(reader: Reader, path: Path, module: str) -> str:
+def _name(reader: Reader, path: Path, module: str, *, single: bool) -> str:
     """`<module>.<entity>`, as the folder and the file say."""
     name = reader.text("entity", required=True)
     if not name:
@@ -109,7 +109,7 @@ def _name(reader: Reader, path: Path, module: str) -> str:
     if owner != module:
         reader.wrong("other_module", f'"{name}" stands in the module "{module}": name it "{module}.{local}"', line)
         return ""
-    if local != path.stem:
+    if local != path.stem and not single:
         reader.wrong("file_name", f'"{name}" stands in "{path.name}": rename the file to "{local}.yaml"', line)
     reader.what = f'the entity "{name}"'
     return name

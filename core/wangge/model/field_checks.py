@@ -66,7 +66,7 @@ class OneField:
     def _check_declared(self, target: str, owner: str) -> None:
         """An entity of another module stands under `reads` or `writes` in module.yaml."""
         declared = {*self._module.reads, *self._module.writes}
-        reached = owner in required(self._module, self._model) or owner in self._module.optional
+        reached = owner in required(self._module, self._model) and owner not in self._module.optional
         if reached and owner != self._module.id and self._module.id != CORE and target not in declared:
             text = f'"{self._field.name}" refers to "{target}", which module.yaml does not declare: add it to reads'
             self._wrong("undeclared_read", text, "to")

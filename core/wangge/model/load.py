@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,10 +16,9 @@ from .mistakes import Mistakes
 from .mistakes import SchemaErrors as SchemaErrors
 from .module_draft import ModuleDraft
 from .module_files import id_in, read_module
+from .single_entities import owners_of, stand_in
 from .types import Model
 from .vocabulary import Vocabulary
-from .words import MODULE_ID
-from .yaml import LARGEST
 
 FIRST_PARTY = frozenset(
     (
@@ -44,9 +42,10 @@ def load_model(
     """
     mistakes = Mistakes()
     paths = [Path(path) for path in (folders.values() if isinstance(folders, Mapping) else folders)]
-    owned = _owned(single, {id_in(path) or path.name: path for path in paths})
+    owned, strangers = owners_of(single, {id_in(path) or path.name: path for path in paths})
     read = {path: read_module(path, mistakes, owned.get(path, ())) for path in paths}
     drafts = _distinct([draft for draft in read.values() if draft is not None], mistakes)
+    drafts += [stand_in(name, files, drafts, mistakes) for name, files in strangers.items()]
     raw = assemble(drafts, mistakes)
     safe = without_broken_chains(raw, mistakes)
     unread = {id_in(path) or path.name for path, draft in read.items() if draft is None}
@@ -55,27 +54,6 @@ def load_model(
     model = complete(drafts, words, mistakes)
     mistakes.stop()
     return msgspec.structs.replace(model, version=version_of(model))
-
-
-def _owned(single: Sequence[Path], paths: Mapping[str, Path]) -> dict[Path, list[Path]]:
-    """Folder -> the entity files that belong to it: by the module that they name, else by their own name, else the last."""
-    found: dict[Path, list[Path]] = {}
-    for file in single:
-        text = _text_of(file)
-        named = re.search(rf"^entity:[ \t]*[\"']?({MODULE_ID})\.", text, re.MULTILINE)
-        owner = paths.get(named[1]) if named else None
-        if owner is None:
-            owner = next((p for p in paths.values() if (p / "entities" / file.name).is_file()), [*paths.values()][-1])
-        found.setdefault(owner, []).append(file)
-    return found
-
-
-def _text_of(file: Path) -> str:
-    """The beginning of a file, as far as it can be read."""
-    try:
-        return file.read_bytes()[:LARGEST].decode("utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _distinct(drafts: list[ModuleDraft], mistakes: Mistakes) -> list[ModuleDraft]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .code_tables import read_table
@@ -13,6 +13,7 @@ from .module_draft import CORE, ModuleDraft, shown
 from .reader import Reader
 from .role_files import read_roles
 from .seeds import read_seed
+from .single_entities import replaced_by
 from .single_files import read_messages, read_pages, read_purposes, read_root, read_settings
 from .words import LOCAL_NAME, MODULE_ID, RESERVED_MODULES, VERSION
 from .yaml import Node, read_yaml
@@ -33,7 +34,7 @@ def id_in(folder: Path) -> str | None:
     return found[1] if found else None
 
 
-def read_module(folder: Path, mistakes: Mistakes, single: Iterable[Path] = ()) -> ModuleDraft | None:
+def read_module(folder: Path, mistakes: Mistakes, single: Sequence[Path] = ()) -> ModuleDraft | None:
     """The module of a folder; None when module.yaml says nothing usable.
 
     `single` are entity files from elsewhere, which replace those of the same name.
@@ -54,14 +55,13 @@ def read_module(folder: Path, mistakes: Mistakes, single: Iterable[Path] = ()) -
         return None
     _check_files(draft, mistakes)
     files = {path.name: path for path in yaml_files(folder / "entities", mistakes)}
-    for entity in (files | {path.name: path for path in single}).values():
-        found = read_entity(entity, shown(entity), draft.id, mistakes)
-        if found is None:
-            draft.broken.add(f"{draft.id}.{entity.stem}")
-        else:
-            draft.entities.append(found)
-            if found.entity.local != entity.stem:
-                draft.broken.add(f"{draft.id}.{entity.stem}")
+    files |= {replaced_by(path): path for path in single}
+    for name, path in sorted(files.items()):
+        entity = read_entity(path, shown(path), draft.id, mistakes, single=path in single)
+        if entity is not None:
+            draft.entities.append(entity)
+        if entity is None or f"{entity.entity.local}.yaml" != name:
+            draft.broken.add(f"{draft.id}.{name.removesuffix('.yaml')}")
     _read_tables(draft, mistakes)
     read_purposes(draft, mistakes)
     read_pages(draft, mistakes)
