@@ -236,3 +236,22 @@ async def test_more_writers_than_connections_get_numbers_of_their_own(lab: City)
     ids = [row for answer in made for row in answer.ids]
     numbers = await lab.pool.fetch("SELECT number FROM lab.thing WHERE id = ANY($1)", ids)
     assert len({row["number"] for row in numbers}) == 80
+
+
+async def test_a_row_of_two_tables_moves_in_both_with_its_parent(lab: City) -> None:
+    house = await building(lab, "north_1")
+    made = await lab.records.create(
+        lab.scope("north"), "lab.inspection", [{"building": house, "note": "n", "result": "r"}]
+    )
+    assert made.errors == ()
+    await lab.records.update(lab.scope("city"), "base.building", house, {"area": lab.areas["south_2"].id})
+    for table in ("lab.visit", "lab.inspection"):
+        assert await lab.pool.fetchval(f"SELECT area_ord FROM {table} WHERE id = $1", made.ids[0]) == 220
+    events = await lab.pool.fetch(
+        "SELECT kind, entity FROM wangge.outbox WHERE row_id = $1 ORDER BY created_at", made.ids[0]
+    )
+    assert [tuple(event) for event in events] == [("create", "lab.inspection"), ("areas", "lab.inspection")]
+    changed = await lab.records.update(
+        lab.scope("south"), "lab.inspection", made.ids[0], {"note": "m", "result": "s"}, 1
+    )
+    assert changed.errors == ()

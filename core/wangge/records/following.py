@@ -39,7 +39,7 @@ class Following:
         self._parents: dict[str, list[tuple[Entity, Field]]] = {}
         for entity in model.entities.values():
             scope = entity.scope
-            if scope.kind == "parent":
+            if scope.kind == "parent" and entity.kind_of is None:
                 field = model.fields_of(entity.name)[scope.fields[0]]
                 for target in field.to:
                     self._parents.setdefault(target, []).append((entity, field))
@@ -57,10 +57,6 @@ class Following:
                 ref = self._model.fields_of(target)[children.inverse or ""]
                 mains = [f for f in fields.values() if f.kind == "ref" and f.computed and f.to == (target,)]
                 yield Link(entity, name, link, ref, mains[0] if mains else None)
-
-    def follows(self, entity: str) -> bool:
-        """Whether rows of other entities lie where rows of this one do: then a write of it is more than one statement."""
-        return entity in self._parents or bool(self.links(entity))
 
     def links(self, entity: str) -> list[Link]:
         """The `through` entities that rows of this entity link."""
@@ -82,15 +78,31 @@ class Following:
         rows = list(ids)
         if not rows:
             return
-        for child, field in self._parents.get(entity, ()):
-            moved = await connection.fetch(self._cascade(entity, child, field), rows)
-            await self.moved(connection, child.name, [row["id"] for row in moved])
+        for level in self._model.chain(entity):
+            for child, field in self._parents.get(level.name, ()):
+                moved = await connection.fetch(self._cascade(level.name, child, field), rows)
+                await self._move(connection, child, [row["id"] for row in moved])
         for link in self.links(entity):
             sql = (
                 f"SELECT DISTINCT {quote(names.column(link.ref))} FROM {names.table(link.entity)} "
                 f"WHERE id = ANY($1::uuid[]) AND {quote(names.column(link.ref))} IS NOT NULL"
             )
             await self.relink(connection, link.upper.name, [row[0] for row in await connection.fetch(sql, rows)])
+
+    async def _move(self, connection: Any, entity: Entity, rows: list[UUID]) -> None:
+        """The area columns of the kinds of moved rows follow, and then what follows them."""
+        below = list(self._model.kinds_of(entity.name))
+        while below:
+            kind = below.pop()
+            below += self._model.kinds_of(kind)
+            await connection.execute(
+                f"UPDATE {names.table(self._model.entities[kind])} k SET area_id = t.area_id, area_ord = t.area_ord, "
+                f"district_id = t.district_id FROM {names.table(entity)} t WHERE t.id = k.id AND t.id = ANY($1::uuid[])",
+                rows,
+            )
+            await self.moved(connection, kind, rows)
+        if not self._model.kinds_of(entity.name):
+            await self.moved(connection, entity.name, rows)
 
     async def relink(self, connection: Any, entity: str, ids: Iterable[UUID]) -> None:
         """Work out the areas of `through` rows again from their links."""
@@ -105,20 +117,23 @@ class Following:
         await connection.execute(lock, rows)
         await connection.execute(self._homes(self.through(entity)), rows)
         await connection.execute(sql, rows)
-        await self.moved(connection, entity, rows) if entity in self._parents else None
+        if entity in self._parents:
+            await self.moved(connection, entity, rows)
 
     def _cascade(self, entity: str, child: Entity, field: Field) -> str:
         """Children of moved rows take their areas; returns the ids of those that moved."""
         parent, column = names.table(self._model.entities[entity]), quote(names.column(field))
+        name = "u.entity" if self._model.kinds_of(child.name) else f"'{child.name}'"
+        concrete = ", c.entity" if self._model.kinds_of(child.name) else ""
         return (
             f"WITH old AS (SELECT c.id, c.area_id, c.area_ord, c.district_id, p.area_id AS new_id, p.area_ord AS new_ord, "
             f"p.district_id AS new_district FROM {names.table(child)} c JOIN {parent} p ON p.id = c.{column} "
             "WHERE p.id = ANY($1::uuid[]) AND (c.area_id, c.area_ord, c.district_id) IS DISTINCT FROM "
             "(p.area_id, p.area_ord, p.district_id) ORDER BY c.id FOR NO KEY UPDATE OF c), "
             f"u AS (UPDATE {names.table(child)} c SET area_id = old.new_id, area_ord = old.new_ord, "
-            "district_id = old.new_district FROM old WHERE c.id = old.id RETURNING c.id, c.revision), "
+            f"district_id = old.new_district FROM old WHERE c.id = old.id RETURNING c.id, c.revision{concrete}), "
             "e AS (INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id) "
-            f"SELECT uuidv7(), 'areas', '{child.name}', u.id, u.revision, old.area_id, old.area_ord, old.district_id "
+            f"SELECT uuidv7(), 'areas', {name}, u.id, u.revision, old.area_id, old.area_ord, old.district_id "
             "FROM u JOIN old USING (id)) SELECT id FROM u ORDER BY id"
         )
 
