@@ -144,6 +144,23 @@ def test_a_renamed_field_keeps_its_id_everywhere(tmp_path: Path) -> None:
     assert (dog.order, dog.unique[0].fields) == ((("chipNo", False),), ("chipNo",))
 
 
+def test_a_renamed_reference_is_known_by_its_id_to_its_inverse(tmp_path: Path) -> None:
+    folder = copy_of_dogs(tmp_path)
+    shot, dog = folder / "entities/vaccination.yaml", folder / "entities/dog.yaml"
+    text = shot.read_text("utf-8").replace("{name: dog, type", "{name: hound, id: dog, type")
+    text = text.replace("{name: givenOn,", "{name: day, id: givenOn,").replace("{givenOn:", "{day:")
+    shot.write_text(text.replace("{parent: dog}", "{parent: hound}"), "utf-8")
+    text = dog.read_text("utf-8").replace(
+        "inverse: dog, order: [{givenOn: DESC}]", "inverse: hound, order: [{day: DESC}]"
+    )
+    dog.write_text(text, "utf-8")
+    model = load_model([*REAL, folder])
+    children = model.fields_of("dog_registry.dog")["vaccinations"]
+    assert (children.inverse, children.order) == ("dog", (("givenOn", True),))
+    found = model.entities["dog_registry.vaccination"]
+    assert (found.scope, found.order) == (RowScope("parent", ("dog",)), (("givenOn", True),))
+
+
 def test_what_points_into_a_module_that_is_not_installed_is_not_checked() -> None:
     folders = [folder for folder in REAL if folder.name != "urban_management"]
     model = load_model([*folders, DOGS])

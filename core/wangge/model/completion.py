@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from ..values import Label
+from .by_ids import entity_by_ids
 from .conditions import ConditionReader
 from .entity_checks import is_personal
 from .entity_files import CheckDraft, EntityDraft
@@ -81,27 +82,23 @@ def _entity(
         seen.add(each.code)
         checks.append(_check(each, reader(OF_CHECKS), sentences))
     operations = tuple(_operation(o, draft, reader(OF_CHECKS)) for o in entity.operations)
-    names = {f.name: f.id for f in words.fields(entity.name).values()}
-    return msgspec.structs.replace(
+    made = msgspec.structs.replace(
         entity,
         fields=fields,
         checks=tuple(checks),
         operations=operations,
-        order=tuple((names.get(name, name), down) for name, down in entity.order),
-        search=tuple(names.get(name, name) for name in entity.search),
         unique=tuple(
-            _unique(key, names, words, entity.name, chosen)
-            for key, chosen in zip(entity.unique, draft.chosen, strict=True)
+            _unique(key, words, entity.name, chosen) for key, chosen in zip(entity.unique, draft.chosen, strict=True)
         ),
-        scope=msgspec.structs.replace(entity.scope, fields=tuple(names.get(n, n) for n in entity.scope.fields)),
     )
+    return entity_by_ids(made, words)
 
 
-def _unique(key: Unique, names: dict[str, str], words: Vocabulary, entity: str, chosen: bool) -> Unique:
-    """A key by field ids; a personal one is reviewed where the file does not say."""
+def _unique(key: Unique, words: Vocabulary, entity: str, chosen: bool) -> Unique:
+    """A key; a personal one is reviewed where the file does not say."""
     if not chosen and is_personal(words, words.fields(entity), key):
-        key = msgspec.structs.replace(key, on_hidden="review")
-    return msgspec.structs.replace(key, fields=tuple(names.get(name, name) for name in key.fields))
+        return msgspec.structs.replace(key, on_hidden="review")
+    return key
 
 
 def _field(draft: FieldDraft, reader: ConditionReader, make: Make) -> Field:
