@@ -62,6 +62,8 @@ def parse_field(field: Field, value: Any, settable: Settable | None = None) -> A
         return None
     if field.kind == "list":
         return _parse_list(field, value, settable)
+    if field.kind in ("ref", "file", "signature"):
+        value = quick_id(value)
     try:
         return parse_value(field, value)
     except BadValue as bad:
@@ -96,8 +98,19 @@ def _parse_list(field: Field, value: Any, settable: Settable | None) -> list[dic
     return parts
 
 
+def quick_id(value: Any) -> Any:
+    """A text in the usual form of an id as UUID, ten times as fast as UUID itself; anything else as it is."""
+    if type(value) is not str or len(value) != 36:
+        return value
+    try:
+        return msgspec.convert(value, UUID)
+    except msgspec.ValidationError:
+        return value
+
+
 def parse_id(value: Any, name: str) -> UUID:
     """An id. Raises Fault."""
+    value = quick_id(value)
     try:
         return value if isinstance(value, UUID) else UUID(str(value))
     except ValueError:

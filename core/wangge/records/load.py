@@ -1,7 +1,7 @@
 """Bulk loads of one entity: batches are checked set by set and stored by one statement each (MODEL.md 3).
 
-A batch has one event and one ledger entry with the digest of its
-ids; its rows carry `batch_id`. Rows hand over as one JSON text, which is as fast as COPY into a temporary table (FACTS.md).
+A batch has one event and one ledger entry with the digest of its ids; its rows carry `batch_id`. Rows are handed over as one
+JSON text, which is as fast as COPY into a temporary table (decisions/0003).
 """
 
 from __future__ import annotations
