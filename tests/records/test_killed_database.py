@@ -51,7 +51,8 @@ async def test_what_was_acknowledged_survives_the_kill_of_the_database(server: E
         await asyncio.gather(*writers)
         await asyncio.to_thread(until, lambda: server.pid is None)
         server.start()
-        await _check(city, set(told))
+        async with Pool(database, "app") as renewed:
+            await _check(City(model, areas, renewed, keys), set(told))
         await sequencer.close()
 
 
