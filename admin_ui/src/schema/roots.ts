@@ -1,6 +1,8 @@
 /** What the caller's schema offers at its root: introspection shows only what the Scope allows. */
 import type { Client } from '@urql/core'
 
+const CONNECTION = 'Connection'
+
 interface TypeRef {
   kind: string
   name: string | null
@@ -58,8 +60,15 @@ export function namedType(type: TypeRef): string {
 /** The connections among the root fields that need no argument, in the schema's order. */
 export function registersOf(fields: readonly RootField[]): Register[] {
   return fields
-    .filter((field) => namedType(field.type).endsWith('Connection') && !field.args.some(isRequired))
-    .map((field) => ({ field: field.name, label: labelOf(field), type: namedType(field.type) }))
+    .filter((field) => namedType(field.type).endsWith(CONNECTION) && !field.args.some(isRequired))
+    .map((field) => ({ field: field.name, label: labelOf(described(field, fields)), type: namedType(field.type) }))
+}
+
+/** A connection without a description is called what its single record is called: `areas` as `area`. */
+function described(connection: RootField, fields: readonly RootField[]): Pick<RootField, 'name' | 'description'> {
+  const record = namedType(connection.type).slice(0, -CONNECTION.length)
+  const single = fields.find((field) => namedType(field.type) === record)
+  return { name: connection.name, description: connection.description ?? single?.description ?? null }
 }
 
 function isRequired(arg: RootField['args'][number]): boolean {
