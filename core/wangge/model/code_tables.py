@@ -19,6 +19,8 @@ from .yaml import LARGEST, read_yaml
 COLUMNS = ("code", "parent", "zh", "en", "valid_from", "valid_to", "sort")
 NEEDED = ("code", "zh", "en")
 KEYS = ("label", "description", "authority", "version", "districts", "columns")
+FEW = 3
+"""Rows of another width than the header that are told; then it is the header's mistake."""
 DISTRICTS = ("closed", "add", "hide")
 COLUMN_KINDS = frozenset("text integer decimal money boolean date month duration enum url".split())
 
@@ -74,6 +76,7 @@ def read_rows(path: Path, file: str, mistakes: Mistakes) -> tuple[list[str], lis
         return [], []
     header: list[str] = []
     rows: list[tuple[int, dict[str, str]]] = []
+    wide = 0
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
@@ -81,6 +84,9 @@ def read_rows(path: Path, file: str, mistakes: Mistakes) -> tuple[list[str], lis
                 header = [cell.strip() for cell in cells]
                 continue
             if not any(cells):
+                continue
+            wide += len(cells) != len(header)
+            if len(cells) != len(header) and wide > FEW:
                 continue
             if len(cells) != len(header):
                 message = f"the row has {len(cells)} cells, the header {len(header)}: quote texts with commas"

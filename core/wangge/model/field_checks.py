@@ -156,7 +156,7 @@ class OneField:
         elif table is not None:
             codes = [c.code for c in table.codes]
             for code in value if isinstance(value, list) else [value]:
-                if code not in codes:
+                if codes and code not in codes:
                     text = f'the default "{code}" is no code of "{table.name}".{nearest(str(code), codes)}'
                     self._wrong("unknown_code", text, "default")
 

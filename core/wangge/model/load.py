@@ -48,7 +48,7 @@ def load_model(
     drafts += [stand_in(name, files, drafts, mistakes) for name, files in strangers.items()]
     raw = assemble(drafts, mistakes)
     safe = without_broken_chains(raw, mistakes)
-    unread = {id_in(path) or path.name for path, draft in read.items() if draft is None}
+    unread = {name for path, draft in read.items() if draft is None for name in (id_in(path) or path.name, path.name)}
     words = Vocabulary(safe, find_lost(unread, drafts, raw, safe))
     check_all(drafts, words, mistakes, first_party)
     model = complete(drafts, words, mistakes)

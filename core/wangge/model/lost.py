@@ -31,9 +31,12 @@ def find_lost(modules: set[str], drafts: Sequence[ModuleDraft], raw: Model, safe
     cut = {name for name, entity in raw.entities.items() if entity.kind_of != safe.entities[name].kind_of}
     cut |= {e.entity.name for draft in drafts for e in draft.entities if e.incomplete}
     partial = {name for name in safe.entities if any(level.name in cut for level in safe.chain(name))}
+    files = {name for draft in drafts for name in draft.unread} | (
+        {"roles.yaml", "purposes.yaml"} if modules else set()
+    )
     return Lost(
         frozenset(modules),
         frozenset(name for draft in drafts for name in draft.broken),
         frozenset(partial),
-        frozenset(name for draft in drafts for name in draft.unread),
+        frozenset(files),
     )

@@ -67,7 +67,10 @@ def read_module(folder: Path, mistakes: Mistakes, single: Sequence[Path] = ()) -
     read_pages(draft, mistakes)
     read_messages(draft, mistakes)
     read_settings(draft, mistakes)
-    draft.roles, draft.rules = read_roles(read_root(draft, "roles.yaml", "roles.yaml", ("roles", "rules"), mistakes))
+    roles = read_root(draft, "roles.yaml", "roles.yaml", ("roles", "rules"), mistakes)
+    draft.roles, draft.rules = read_roles(roles)
+    if roles is not None and len(draft.roles) != len(roles.nodes_quietly("roles")):
+        draft.unread.add("roles.yaml")
     for seed in sorted((folder / "seed").glob("*.csv")):
         if (made := read_seed(seed, shown(seed), draft.id, mistakes)) is not None:
             draft.seeds.append(made)

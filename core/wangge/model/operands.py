@@ -226,7 +226,7 @@ class Operands:
         if table is None or not self._reader.strict:
             return
         codes = [c.code for c in table.codes]
-        if code not in codes:
+        if codes and code not in codes:
             near = nearest(code, codes)
             self._wrong("unknown_code", f'the table "{table.name}" has no code "{code}".{near}', line)
 

@@ -123,6 +123,10 @@ class Reader:
         found: list[Node] = self.get(key, list, [])
         return found
 
+    def nodes_quietly(self, key: str) -> list[Node]:
+        """The items of a list, without a mistake when there is none."""
+        return list(self.items[key].value) if self.has_list(key) else []
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts; one text stands for a list of it where `to:` allows both."""
         found: list[str] = []

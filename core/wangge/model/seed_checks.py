@@ -86,7 +86,7 @@ def _check_cell(
     table = words.table(field)
     codes = {c.code for c in table.codes} if table is not None else set()
     for code in value if isinstance(value, list) else [value]:
-        if table is not None and code not in codes:
+        if table is not None and codes and code not in codes:
             mistakes.add(
                 "unknown_code", f'"{code}" is no code of "{table.name}".{nearest(str(code), codes)}', file, line
             )

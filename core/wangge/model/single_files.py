@@ -25,7 +25,7 @@ def read_root(
     if not path.is_file():
         return None
     node = read_yaml(path, shown(path), mistakes)
-    if node is None or not isinstance(node.value, dict):
+    if node is None or not isinstance(node.value, dict) or set(node.value) - set(keys or node.value):
         draft.unread.add(name)
     return None if node is None else Reader(node, shown(path), mistakes, what, keys)
 
@@ -42,6 +42,8 @@ def read_purposes(draft: ModuleDraft, mistakes: Mistakes) -> None:
         made = Purpose(id_, label, basis, law, each.duration("retention", required=True), each.texts("roles"))
         if id_:
             draft.purposes.append((made, each))
+    if reader is not None and len(draft.purposes) != len(reader.nodes_quietly("purposes")):
+        draft.unread.add("purposes.yaml")
 
 
 def read_pages(draft: ModuleDraft, mistakes: Mistakes) -> None:
