@@ -14,7 +14,7 @@ from .words import LOCAL_NAME
 from .yaml import read_yaml
 
 PAGE_KINDS = ("list", "form", "card", "map", "markdown")
-BASES = ("duty", "consent", "contract", "emergency", "public_interest", "disclosed")
+BASES = ("duty", "consent", "separate_consent", "contract", "emergency", "public_interest", "disclosed", "other_law")
 
 
 def read_root(
