@@ -40,7 +40,7 @@ export function AppearanceChoice() {
   }))
   return (
     <MenuButton
-      label={t('appearance.choose')}
+      label={`${t('appearance.choose')} ${t(`appearance.${appearance}`)}`}
       items={items}
       onChoose={(key) => choose({ appearance: key as Appearance })}
     >

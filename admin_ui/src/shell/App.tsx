@@ -9,6 +9,7 @@ import { Failed, NotFound } from '../screens/problem/Problems'
 import { Frame } from './Frame'
 import { addressAfterSignIn, signInAddress } from './next-address'
 
+const RegisterPage = lazy(() => import('../screens/register/RegisterPage').then((module) => ({ default: module.RegisterPage })))
 const SignIn = lazy(() => import('../screens/sign-in/SignIn').then((module) => ({ default: module.SignIn })))
 const Workbench = lazy(() => import('../screens/workbench/Workbench').then((module) => ({ default: module.Workbench })))
 
@@ -43,6 +44,7 @@ function Doors() {
     <Frame>
       <Switch>
         <Route path="/" component={Workbench} />
+        <Route path="/registers/:field" component={RegisterPage} />
         <Route component={NotFound} />
       </Switch>
     </Frame>
