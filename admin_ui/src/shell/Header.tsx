@@ -24,8 +24,9 @@ export function Header({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boo
       >
         <MenuOutlined aria-hidden="true" />
       </button>
-      <Link href="/" className="wg-header-brand" aria-label={`${t('brand.name')} ${t('shell.workbench')}`}>
+      <Link href="/" className="wg-header-brand">
         <Brand />
+        <span className="wg-unseen-text">{t('shell.workbench')}</span>
       </Link>
       <ScopeLine posts={me.posts} />
       <div className="wg-header-tools">

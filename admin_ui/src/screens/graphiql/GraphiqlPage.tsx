@@ -31,8 +31,9 @@ export function GraphiqlPage() {
   return (
     <div className="wg-ide">
       <header className="wg-ide-head">
-        <a href="/admin/" className="wg-header-brand" title={t('graphiql.console')} aria-label={t('graphiql.console')}>
+        <a href="/admin/" className="wg-header-brand" title={t('graphiql.console')}>
           <Brand />
+          <span className="wg-unseen-text">{t('graphiql.console')}</span>
         </a>
         <p className="wg-scope">
           {token !== null ? t('graphiql.asToken') : account ? t('graphiql.asAccount', { account: account.account }) : null}
