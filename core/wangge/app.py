@@ -27,6 +27,7 @@ from .model.load import load_model
 from .model.types import Model
 from .modules.discover import Found, discover
 from .modules.hooks import start
+from .modules.trace import Trace
 from .records.records import Records
 from .records.sealing import hash_of
 from .runtime import load_runtime
@@ -61,7 +62,7 @@ def compose(settings: Settings) -> Parts:
     runtime = load_runtime(settings)
     found = discover(settings.modules)
     model = load(found)
-    hooks = start(found, model)
+    hooks = start(found, model, Trace(settings.trace) if settings.trace else None)
     keys = load_keys(settings.home, settings.key_file)
     pool = Pool(runtime.database, "app", size=12)
     catalog = Catalog(model, hash_of(keys))

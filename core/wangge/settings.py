@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     modules: tuple[Path, ...] = ()
     trace_hooks: bool = False
     log_level: LogLevel = "info"
+    trace: int | None = None
+    """a worker's shared memory for the trace of hooks: set by the supervisor, no variable."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:

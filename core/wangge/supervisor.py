@@ -21,9 +21,11 @@ import msgspec
 
 from .crew import Crew
 from .errors import ServiceError, SettingsError
+from .identity.accounts import quarantine_module
 from .runtime import Runtime, runtime_file, write_runtime
 from .services import Services
 from .settings import Settings
+from .store.connection import connect
 
 DRAIN_SECONDS = 13.0
 Step = Callable[[Settings, Runtime], Coroutine[Any, Any, None]]
@@ -83,7 +85,14 @@ class Supervisor:
         return runtime
 
     def _serve(self, listener: socket.socket, wake: socket.socket, runtime: Runtime) -> None:
-        crew = Crew(listener, self._settings.workers, self._environment, app=self._app, say=say)
+        crew = Crew(
+            listener,
+            self._settings.workers,
+            self._environment,
+            app=self._app,
+            say=say,
+            quarantine=lambda module: self._quarantine(runtime, module),
+        )
         self._serving = True
         announced = False
         try:
@@ -97,6 +106,16 @@ class Supervisor:
         finally:
             listener.close()
             crew.drain(DRAIN_SECONDS)
+
+    def _quarantine(self, runtime: Runtime, module: str) -> None:
+        """Switch a module off everywhere until somebody releases it."""
+        try:
+            asyncio.run(_set_aside(runtime, module))
+            say(
+                f"the module {module} stood still three times and is quarantined: mend it, then `wangge module release {module}`"
+            )
+        except Exception as error:
+            say(f"the module {module} could not be quarantined: {error}")
 
     def _mend(self, runtime: Runtime) -> None:
         """Start a service again that died; when it does not start, say so and try again."""
@@ -187,3 +206,13 @@ def _no_address(host: str, port: int, error: OSError) -> SettingsError:
     return SettingsError(
         "settings.host", f"WANGGE_HOST: {host!r} is no address of this machine ({error.strerror})", host=host
     )
+
+
+async def _set_aside(runtime: Runtime, module: str) -> None:
+    """Quarantine a module in the database."""
+    connection = await connect(runtime.database, "app")
+    try:
+        async with connection.transaction():
+            await quarantine_module(connection, module)
+    finally:
+        await connection.close()

@@ -15,6 +15,7 @@ import socket
 import sys
 from typing import Any
 
+import msgspec
 import uvicorn
 import uvloop
 
@@ -31,12 +32,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m wangge.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="the listening socket")
     parser.add_argument("--heartbeat", type=int, required=True, help="the pipe that the event loop writes to")
+    parser.add_argument("--trace", type=int, help="shared memory that names the module whose code runs")
     parser.add_argument(
         "--app", default="wangge.app:build", help="module:function that makes the ASGI app of the settings"
     )
     args = parser.parse_args(arguments)
     try:
-        server = uvicorn.Server(_configuration(Settings.from_environment(os.environ), args.app))
+        server = uvicorn.Server(
+            _configuration(msgspec.structs.replace(Settings.from_environment(os.environ), trace=args.trace), args.app)
+        )
     except WanggeError as error:
         print(f"wangge: {error}", file=sys.stderr)
         return 1

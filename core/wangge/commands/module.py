@@ -23,6 +23,9 @@ def add(subparsers: Any) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="list the installed modules").set_defaults(run=run)
+    release = actions.add_parser("release", help="put a quarantined module back into service")
+    release.add_argument("module", metavar="MODULE")
+    release.set_defaults(run=run)
     for action, text in (("enable", "switch a module on"), ("disable", "switch a module off; its data is kept")):
         one = actions.add_parser(action, help=text)
         one.add_argument("module", metavar="MODULE")
@@ -44,12 +47,25 @@ def run(args: argparse.Namespace) -> int:
                 if args.action == "list":
                     for row in await pool.fetch(LIST):
                         print(f"{row['code']:<24} {row['version']:<10} {row['state']:<12} {row['zh']}  {row['places']}")
+                elif args.action == "release":
+                    async with pool.transaction() as connection:
+                        await _release(connection, args.module)
                 else:
                     async with pool.transaction() as connection:
                         await _switch(connection, settings, args)
 
         asyncio.run(work())
     return 0
+
+
+async def _release(connection: Any, module: str) -> None:
+    """Release a module; raises SettingsError when it is not quarantined."""
+    from ..errors import SettingsError
+    from ..identity.accounts import release_module
+
+    if not await release_module(connection, module):
+        raise SettingsError("module.not_quarantined", f'the module "{module}" is not quarantined')
+    print(f"{module} is in service again")
 
 
 async def _switch(connection: Any, settings: Any, args: argparse.Namespace) -> None:

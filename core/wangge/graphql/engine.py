@@ -28,6 +28,7 @@ from ..errors import Denied, Invalid, RequestError
 from ..model.conditions import parse_filter
 from ..model.filter import Every
 from ..modules.hooks import Hooks
+from ..modules.trace import Trace
 from ..policy.scope import Scope, Shape
 from ..records.outcome import StaleScope
 from ..sql.ast import ById, ByIds, Connection
@@ -205,10 +206,11 @@ ACCOUNT = "\0account"
 
 def _convert(hooks: Hooks) -> dict[str, Root]:
     """All handwritten root fields; two modules that name one alike is a mistake of the second, which is left out."""
-    found = convert("wangge", me.Query, None)
+    found = convert("wangge", me.Query, None, Trace())
     for kind in ("graphql_query", "graphql_mutation"):
         for module, made in hooks.graphql_types(kind):
-            fields = convert(module, made, None) if kind == "graphql_query" else convert(module, None, made)
+            query, mutation = (made, None) if kind == "graphql_query" else (None, made)
+            fields = convert(module, query, mutation, hooks.trace)
             for name, root in fields.items():
                 if name in found:
                     log.error("root_field_taken", module=module, field=name, by=found[name].module)

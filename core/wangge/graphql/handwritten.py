@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -38,6 +39,7 @@ from graphql import (
     visit,
 )
 
+from ..modules.trace import Trace
 from ..surface import MADE, Reference
 from .schema import SchemaBuilder, meta
 
@@ -68,19 +70,40 @@ class Nothing:
     nothing: str = ""
 
 
-def convert(module: str, query: type | None, mutation: type | None) -> dict[str, Root]:
-    """Root field name -> handwritten field of one module; its Strawberry types are converted once."""
+def convert(module: str, query: type | None, mutation: type | None, trace: Trace) -> dict[str, Root]:
+    """Root field name -> handwritten field of one module; its Strawberry types are converted once, its resolvers traced."""
     overrides = {
         made: strawberry.scalar(name=name, serialize=_itself, parse_value=_itself) for name, made in MADE.items()
     }
     config = StrawberryConfig(scalar_map=overrides)
     schema = strawberry.Schema(query=query or Nothing, mutation=mutation, config=config)._schema
+    _name_resolvers(schema, module, trace)
     found: dict[str, Root] = {}
     if query is not None and schema.query_type is not None:
         found |= {name: Root(module, schema, field, False) for name, field in schema.query_type.fields.items()}
     if mutation is not None and schema.mutation_type is not None:
         found |= {name: Root(module, schema, field, True) for name, field in schema.mutation_type.fields.items()}
     return found
+
+
+def _name_resolvers(schema: GraphQLSchema, module: str, trace: Trace) -> None:
+    """Let the trace name the module while one of its resolvers runs."""
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
+            for field in type_.fields.values():
+                if field.resolve is not None:
+                    field.resolve = _named(field.resolve, module, trace)
+
+
+def _named(resolve: Callable[..., Any], module: str, trace: Trace) -> Callable[..., Any]:
+    """One resolver, plain or `async`."""
+    call = trace.function(module, resolve)
+
+    def run(*given: Any, **named: Any) -> Any:
+        made = call(*given, **named)
+        return trace.steps(module, made) if inspect.iscoroutine(made) else made
+
+    return run
 
 
 def _itself(value: Any) -> Any:

@@ -76,3 +76,25 @@ async def disable_module(connection: Any, module: str, district: UUID | None) ->
     """Switch a module off in a district, or what was switched on city-wide (None); its data is kept."""
     await connection.execute(DISABLE, module, district)
     await connection.fetchval("SELECT wangge.touch('module', $1)", f"module:{module}")
+
+
+async def quarantine_module(connection: Any, module: str) -> None:
+    """Take a module out of service everywhere, as a fault of its code demands."""
+    await _set_state(connection, module, "QUARANTINED")
+
+
+async def release_module(connection: Any, module: str) -> bool:
+    """Put a quarantined module back into service; False when it was not quarantined."""
+    return await _set_state(connection, module, "INSTALLED")
+
+
+async def _set_state(connection: Any, module: str, state: str) -> bool:
+    """Change the state of a module; False when it has it already."""
+    changed = await connection.fetchval(
+        "UPDATE wangge.module SET state = $2, updated_at = now(), revision = revision + 1 "
+        "WHERE code = $1 AND state <> $2 AND state <> 'MISSING' RETURNING id",
+        module,
+        state,
+    )
+    await connection.fetchval("SELECT wangge.touch('module', $1)", f"module:{module}")
+    return changed is not None

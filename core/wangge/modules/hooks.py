@@ -16,6 +16,7 @@ from ..model.types import Model
 from ..surface import Warn
 from ..values import Batch, Change, City, Patch
 from .discover import Found
+from .trace import Trace
 
 log = structlog.get_logger("wangge.modules")
 
@@ -27,11 +28,18 @@ class HookConflict(Invalid):
 class Hooks:
     """The registered modules of one process; `order` is the order of calls."""
 
-    def __init__(self, manager: pluggy.PluginManager, order: tuple[str, ...], quarantined: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        order: tuple[str, ...],
+        quarantined: Mapping[str, str],
+        trace: Trace | None = None,
+    ) -> None:
         self._manager = manager
         self.order = order
         self.quarantined = quarantined
         """module id -> why it could not start."""
+        self.trace = trace or Trace()
 
     def _calls(self, hook: str, modules: frozenset[str] | None = None) -> list[tuple[str, Callable[..., Any]]]:
         """(module, function) of a hook in order; only of `modules` when given."""
@@ -45,8 +53,8 @@ class Hooks:
     def computed_fields(self) -> dict[str, Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]]:
         """`<entity>.<field>` -> batch function."""
         functions: dict[str, Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]] = {}
-        for _, call in self._calls("computed_fields"):
-            functions.update(call())
+        for module, call in self._calls("computed_fields"):
+            functions.update({name: self.trace.function(module, made) for name, made in call().items()})
         return functions
 
     def demonstration(self, city: City) -> Iterable[Batch]:
@@ -66,30 +74,29 @@ class Hooks:
         owner: dict[tuple[UUID, str], str] = {}
         for module, call in self._calls("before_write", modules):
             for change in changes:
-                patch = await _guarded(module, "before_write", call(change=change), confirmed)
+                patch = await self._guarded(module, "before_write", call(change=change), confirmed)
                 _merge(patches, owner, module, change.id, patch)
         for module, call in self._calls("before_write_batch", modules):
-            made = await _guarded(module, "before_write_batch", call(changes=changes, records=records), confirmed)
+            made = await self._guarded(module, "before_write_batch", call(changes=changes, records=records), confirmed)
             for row, patch in (made or {}).items():
                 _merge(patches, owner, module, row, patch)
         return patches
 
-
-async def _guarded(module: str, hook: str, call: Any, confirmed: frozenset[str]) -> Any:
-    """The result of one hook; a deliberate refusal passes, any other exception names the module and hides its text."""
-    try:
-        return await call
-    except Warn as warning:
-        if warning.code in confirmed:
-            return None
-        raise
-    except RequestError:
-        raise
-    except Exception as error:
-        log.exception("hook_failed", module=module, hook=hook)
-        raise Invalid(
-            "module.failed", f"the module {module} failed in {hook}; nothing was stored", module=module, hook=hook
-        ) from error
+    async def _guarded(self, module: str, hook: str, call: Any, confirmed: frozenset[str]) -> Any:
+        """The result of one hook; a deliberate refusal passes, any other exception names the module and hides its text."""
+        try:
+            return await self.trace.steps(module, call)
+        except Warn as warning:
+            if warning.code in confirmed:
+                return None
+            raise
+        except RequestError:
+            raise
+        except Exception as error:
+            log.exception("hook_failed", module=module, hook=hook)
+            raise Invalid(
+                "module.failed", f"the module {module} failed in {hook}; nothing was stored", module=module, hook=hook
+            ) from error
 
 
 def _merge(
@@ -125,7 +132,7 @@ def order_of(model: Model) -> tuple[str, ...]:
     return tuple(order)
 
 
-def start(found: Sequence[Found], model: Model) -> Hooks:
+def start(found: Sequence[Found], model: Model, trace: Trace | None = None) -> Hooks:
     """Import and register every module with Python; one that fails is quarantined unless another needs it.
 
     Raises SettingsError for a misspelt hook or a failing module that is needed, with the module's name.
@@ -144,7 +151,7 @@ def start(found: Sequence[Found], model: Model) -> Hooks:
             _quarantine(module, model, error)
             quarantined[module] = f"{type(error).__name__}: {error}"
     _check_spelling(manager)
-    return Hooks(manager, tuple(m for m in order if m not in quarantined), quarantined)
+    return Hooks(manager, tuple(m for m in order if m not in quarantined), quarantined, trace)
 
 
 def _quarantine(module: str, model: Model, error: Exception) -> None:
