@@ -8,11 +8,8 @@ import msgspec
 
 from ..errors import PlanError
 from ..model.types import Model
-
-LAST = "SELECT content FROM wangge.model ORDER BY number DESC LIMIT 1"
-# Only the last content is kept: it says which columns there are, older ones only matter as a list of versions.
-STORE = """WITH forgotten AS (UPDATE wangge.model SET content = NULL WHERE content IS NOT NULL)
-INSERT INTO wangge.model (version, content) VALUES ($1, $2)"""
+from .piccolo import on
+from .service_tables import AppliedModel
 
 
 def plain(model: Model) -> Model:
@@ -24,11 +21,12 @@ async def read_model(connection: Any) -> Model | None:
     """The model that was applied last, None for a database without one. Raises PlanError."""
     if await connection.fetchval("SELECT to_regclass('wangge.model')") is None:
         return None
-    content = await connection.fetchval(LAST)
-    if content is None:
+    with on(connection):
+        last = await AppliedModel.select(AppliedModel.content).order_by(AppliedModel.number, ascending=False).first()
+    if last is None or last["content"] is None:
         return None
     try:
-        return msgspec.convert(content, Model)
+        return msgspec.convert(last["content"], Model)
     except msgspec.ValidationError as error:
         raise PlanError(
             "plan.unreadable_model",
@@ -38,5 +36,11 @@ async def read_model(connection: Any) -> Model | None:
 
 
 async def store_model(connection: Any, held: Model) -> None:
-    """Note that the database now holds `held`."""
-    await connection.execute(STORE, held.version, msgspec.to_builtins(held))
+    """Note that the database now holds `held`.
+
+    Only the last content is kept: it says which columns there are, older ones only matter as a list of versions.
+    """
+    row = AppliedModel(version=held.version, content=msgspec.to_builtins(held))
+    with on(connection):
+        await AppliedModel.update({AppliedModel.content: None}).where(AppliedModel.content.is_not_null())
+        await AppliedModel.insert(row)

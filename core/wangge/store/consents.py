@@ -11,6 +11,8 @@ from ..model.types import Model
 from .apply import plan_model
 from .connection import connect
 from .database import Database
+from .piccolo import on
+from .service_tables import PlanConsent
 
 ROLE = "security_admin"
 """Who may agree (PERMISSIONS.md 6): the security administrators, who cannot change the system themselves."""
@@ -18,8 +20,6 @@ ACCOUNT = """SELECT a.id, s.value, EXISTS (SELECT 1 FROM wangge.post p WHERE p.a
   AND p.removed_at IS NULL AND p.valid_from <= now() AND (p.valid_to IS NULL OR p.valid_to > now())) AS may
 FROM wangge.account a LEFT JOIN wangge.secret s ON s.owner_id = a.id AND s.kind = 'password'
 WHERE a.login = $1 AND a.state = 'ACTIVE' AND a.removed_at IS NULL"""
-RECORD = """INSERT INTO wangge.plan_consent (model, step, account_id, login, reason) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (model, step) DO NOTHING"""
 
 
 async def record_consent(database: Database, model: Model, step: str, login: str, password: str, reason: str) -> None:
@@ -34,7 +34,9 @@ async def record_consent(database: Database, model: Model, step: str, login: str
     connection = await connect(database, "owner")
     try:
         account = await _account(connection, login, password)
-        await connection.execute(RECORD, model.version, step, account, login, reason)
+        consent = PlanConsent(model=model.version, step=step, account_id=account, login=login, reason=reason)
+        with on(connection):
+            await PlanConsent.insert(consent).on_conflict(action="DO NOTHING")
     finally:
         await connection.close()
 

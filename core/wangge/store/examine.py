@@ -12,9 +12,10 @@ from ..errors import PlanError
 from ..model.steps import Step
 from ..model.types import Field
 from ..model.values_of_kinds import check_value
+from .piccolo import on
+from .service_tables import PlanConsent
 
 SHOWN = 5
-CONSENTS = "SELECT step FROM wangge.plan_consent WHERE model = $1"
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -78,7 +79,7 @@ async def refuse(connection: Any, findings: Sequence[Finding], version: str, all
     contradicted = [f for f in findings if f.verdict == "refused"]
     if contradicted:
         raise PlanError("plan.contradicted", "\n".join(map(contradiction, contradicted)), steps=_facts(contradicted))
-    consented = {row["step"] for row in await connection.fetch(CONSENTS, version)} if _asks(findings) else set()
+    consented = await _consents(connection, version) if _asks(findings) else set()
     unagreed = [f for f in findings if f.verdict == "consent" and f.step.name not in consented]
     if unagreed:
         raise PlanError(
@@ -107,6 +108,13 @@ def loss(found: Finding) -> str:
     return (
         f"{found.step.name}: loses the values {rows}: run `wangge apply --allow '{found.step.name}'` if that is meant"
     )
+
+
+async def _consents(connection: Any, version: str) -> set[str]:
+    """The steps that a second person agreed to, for this version of the model."""
+    with on(connection):
+        rows = await PlanConsent.select(PlanConsent.step).where(PlanConsent.model == version)
+    return {row["step"] for row in rows}
 
 
 def _asks(findings: Sequence[Finding]) -> bool:
