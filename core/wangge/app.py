@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 
+from .audit.reads import Reads
 from .crypto import Keys, load_keys
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
@@ -53,6 +54,7 @@ class Parts(msgspec.Struct, frozen=True):
     scopes: Scopes
     tokens: Tokens
     sessions: Sessions
+    reads: Reads
     engine: Engine
     database: Database
 
@@ -70,8 +72,9 @@ def compose(settings: Settings) -> Parts:
     tokens, sessions = Tokens(pool, keys), Sessions(pool, keys)
     scopes.dropped += [tokens.forget, sessions.forget]
     records = Records(pool, catalog, hooks, keys)
-    engine = Engine(catalog, pool, scopes, keys, hooks, records)
-    return Parts(pool, keys, scopes, tokens, sessions, engine, runtime.database)
+    reads = Reads(pool, settings.home / "journal")
+    engine = Engine(catalog, pool, scopes, keys, hooks, records, reads)
+    return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database)
 
 
 def build(settings: Settings) -> Any:
@@ -88,10 +91,12 @@ def build(settings: Settings) -> Any:
         sequencer = Sequencer(parts.database, parts.keys)
         async with pool:
             await scopes.open()
+            await parts.reads.open()
             await sequencer.open()
             ready.append(True)
             yield
             ready.clear()
+            await parts.reads.close()
             await sequencer.close()
             await scopes.close()
 

@@ -160,7 +160,7 @@ async def test_a_cut_with_an_older_signed_head_is_found_by_a_kept_head(
 ) -> None:
     link = await admin.fetchval("SELECT link FROM wangge.ledger_entry WHERE chain = $1 AND seq = 8", NORTH)
     at = dt.datetime.now(dt.UTC)
-    older = keys.sign(head_bytes(NORTH, 1, 8, link, at))
+    older = keys.sign(head_bytes("ledger", NORTH, 1, 8, link, at))
     await admin.execute("DELETE FROM wangge.ledger_entry WHERE chain = $1 AND seq > 8", NORTH)
     await admin.execute(
         "UPDATE wangge.ledger_head SET seq = 8, link = $2, at = $3, signature = $4 WHERE chain = $1",

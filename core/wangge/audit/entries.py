@@ -15,11 +15,46 @@ CITY_CHAIN = UUID(int=0)
 """The chain of what lies above districts."""
 ACTOR_COLUMNS = "actor_kind, actor_name, account_id, post_ids, token_id"
 ACTOR_TYPES = ("text", "text", "uuid", "uuid[]", "uuid")
-LINKED = (
-    "id at chain actor_kind actor_name account_id post_ids token_id action entity row_id revision fields digest purpose "
-    "reason document batch_id row_count confirmed"
-).split()
-"""The columns that a link covers, in its order."""
+
+
+class Book(msgspec.Struct, frozen=True):
+    """A table of entries that are chained per district; `linked` are the columns that a link covers, in its order."""
+
+    name: str
+    table: str
+    linked: tuple[str, ...]
+
+    def canonical(self, entry: Mapping[str, Any]) -> bytes:
+        """The bytes of an entry that its link covers: a JSON array of `linked`, times in UTC with microseconds, bytes as hex."""
+        return msgspec.json.encode([_plain(entry[name]) for name in self.linked])
+
+
+def _plain(value: Any) -> Any:
+    """A value as it stands in the canonical bytes."""
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat(timespec="microseconds")
+    return value.hex() if isinstance(value, bytes) else value
+
+
+LEDGER = Book(
+    "ledger",
+    "wangge.ledger_entry",
+    (
+        *"id at chain actor_kind actor_name account_id post_ids token_id action entity row_id revision fields digest".split(),
+        *"purpose reason document batch_id row_count confirmed".split(),
+    ),
+)
+"""Writes, reveals, refusals, sign-ins, changes of the policy."""
+READS = Book(
+    "reads",
+    "wangge.read_log",
+    (
+        *"id at chain actor_kind actor_name account_id post_ids token_id unit_id root_field purposes entities row_ids".split(),
+        *"total document".split(),
+    ),
+)
+"""Who saw personal fields (audit/reads.py)."""
+BOOKS = (LEDGER, READS)
 
 
 def actor_values(actor: Actor) -> list[Any]:
@@ -32,19 +67,9 @@ def actor_marks(first: int) -> str:
     return ", ".join(f"${first + n}::{type_}" for n, type_ in enumerate(ACTOR_TYPES))
 
 
-def canonical(entry: Mapping[str, Any] | Sequence[Any]) -> bytes:
-    """The bytes of an entry that its link covers: a JSON array of `LINKED`, times in UTC with microseconds."""
-    values = [entry[name] for name in LINKED] if isinstance(entry, Mapping) else list(entry)
-    values[1] = values[1].astimezone(dt.UTC).isoformat(timespec="microseconds")
-    digest = LINKED.index("digest")
-    values[digest] = None if values[digest] is None else bytes(values[digest]).hex()
-    return msgspec.json.encode(values)
-
-
-def head_bytes(chain: UUID, epoch: int, seq: int, link: bytes, at: dt.datetime) -> bytes:
+def head_bytes(book: str, chain: UUID, epoch: int, seq: int, link: bytes, at: dt.datetime) -> bytes:
     """The bytes of a chain's end that are signed."""
-    moment = at.astimezone(dt.UTC).isoformat(timespec="microseconds")
-    return msgspec.json.encode([str(chain), epoch, seq, link.hex(), moment])
+    return msgspec.json.encode([_plain(value) for value in (book, chain, epoch, seq, link, at)])
 
 
 async def append(

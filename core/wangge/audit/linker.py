@@ -15,24 +15,24 @@ import msgspec
 
 from ..crypto import Keys
 from ..model.durations import SHANGHAI
-from .entries import LINKED, canonical, head_bytes
+from .entries import LEDGER, Book, head_bytes
 
 BATCH = 2000
-UNLINKED = f"SELECT {', '.join(LINKED)} FROM wangge.ledger_entry WHERE seq IS NULL ORDER BY at, id LIMIT $1"
-HEADS = "SELECT chain, epoch, seq, link FROM wangge.ledger_head WHERE chain = ANY($1::uuid[])"
+UNLINKED = "SELECT {columns} FROM {table} WHERE seq IS NULL ORDER BY at, id LIMIT $1"
+HEADS = "SELECT chain, epoch, seq, link FROM wangge.ledger_head WHERE book = $1 AND chain = ANY($2::uuid[])"
 SET = """
-UPDATE wangge.ledger_entry e SET seq = x.seq, link = x.link, epoch = $5
+UPDATE {table} e SET seq = x.seq, link = x.link, epoch = $5
 FROM unnest($1::timestamptz[], $2::uuid[], $3::bigint[], $4::bytea[]) AS x(at, id, seq, link)
 WHERE e.seq IS NULL AND e.at = x.at AND e.id = x.id
 """
 SIGN = """
-INSERT INTO wangge.ledger_head (chain, epoch, seq, link, at, signature) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (chain) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, link = excluded.link, at = excluded.at,
+INSERT INTO wangge.ledger_head (book, chain, epoch, seq, link, at, signature) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (book, chain) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, link = excluded.link, at = excluded.at,
   signature = excluded.signature
 """
 CHECKPOINT = """
-INSERT INTO wangge.ledger_checkpoint (chain, month, epoch, seq, link, at, signature) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (chain, month) DO NOTHING
+INSERT INTO wangge.ledger_checkpoint (book, chain, month, epoch, seq, link, at, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (book, chain, month) DO NOTHING
 """
 
 
@@ -44,16 +44,19 @@ class End(msgspec.Struct):
 
 
 class Linker:
-    """Links batches; remembers which months have their checkpoint."""
+    """Links batches of one book; remembers which months have their checkpoint."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, book: Book = LEDGER) -> None:
         self._keys = keys
+        self._book = book
+        self._unlinked = UNLINKED.format(columns=", ".join(book.linked), table=book.table)
+        self._set = SET.format(table=book.table)
         self._months: set[tuple[UUID, dt.date]] = set()
 
     async def link(self, connection: Any, epoch: int, limit: int = BATCH) -> int:
         """Link up to `limit` entries in one transaction; how many."""
         async with connection.transaction():
-            entries = await connection.fetch(UNLINKED, limit)
+            entries = await connection.fetch(self._unlinked, limit)
             if not entries:
                 return 0
             ends = await self._ends(connection, {entry["chain"] for entry in entries})
@@ -62,17 +65,19 @@ class Linker:
             for entry in entries:
                 end = ends[entry["chain"]]
                 await self._checkpoint(connection, entry, end, epoch, now)
-                end.seq, end.link = end.seq + 1, self._keys.link(end.link, canonical(entry))
+                end.seq, end.link = end.seq + 1, self._keys.link(end.link, self._book.canonical(entry))
                 seqs.append(end.seq)
                 links.append(end.link)
-            await connection.execute(SET, [e["at"] for e in entries], [e["id"] for e in entries], seqs, links, epoch)
+            await connection.execute(
+                self._set, [e["at"] for e in entries], [e["id"] for e in entries], seqs, links, epoch
+            )
             await self._sign(connection, ends, epoch, now)
         return len(entries)
 
     async def _ends(self, connection: Any, chains: set[UUID]) -> dict[UUID, End]:
         """The ends of some chains; a new chain begins at nothing."""
         ends = {chain: End() for chain in chains}
-        for row in await connection.fetch(HEADS, list(chains)):
+        for row in await connection.fetch(HEADS, self._book.name, list(chains)):
             ends[row["chain"]] = End(row["seq"], bytes(row["link"]))
         return ends
 
@@ -82,14 +87,19 @@ class Linker:
         month = entry["at"].astimezone(SHANGHAI).date().replace(day=1)
         if (chain, month) in self._months:
             return
-        signature = self._keys.sign(head_bytes(chain, epoch, end.seq, end.link, now))
-        await connection.execute(CHECKPOINT, chain, month, epoch, end.seq, end.link, now, signature)
+        signature = self._sealed(chain, epoch, end, now)
+        await connection.execute(CHECKPOINT, self._book.name, chain, month, epoch, end.seq, end.link, now, signature)
         self._months.add((chain, month))
 
     async def _sign(self, connection: Any, ends: dict[UUID, End], epoch: int, now: dt.datetime) -> None:
         """Sign the new ends."""
+        book = self._book.name
         rows: Sequence[Any] = [
-            (chain, epoch, end.seq, end.link, now, self._keys.sign(head_bytes(chain, epoch, end.seq, end.link, now)))
+            (book, chain, epoch, end.seq, end.link, now, self._sealed(chain, epoch, end, now))
             for chain, end in ends.items()
         ]
         await connection.executemany(SIGN, rows)
+
+    def _sealed(self, chain: UUID, epoch: int, end: End, now: dt.datetime) -> bytes:
+        """The signature of an end."""
+        return self._keys.sign(head_bytes(self._book.name, chain, epoch, end.seq, end.link, now))

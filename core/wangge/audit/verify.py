@@ -7,33 +7,34 @@ Heads that were kept elsewhere (`wangge audit heads`) also show a chain that was
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from ..crypto import Keys
-from .entries import LINKED, canonical, head_bytes
+from .entries import BOOKS, Book, head_bytes
 
 PAGE = 5000
 CHAINS = """
 WITH RECURSIVE c(chain) AS (
-  (SELECT chain FROM wangge.ledger_entry WHERE seq IS NOT NULL ORDER BY chain LIMIT 1)
+  (SELECT chain FROM {table} WHERE seq IS NOT NULL ORDER BY chain LIMIT 1)
   UNION ALL
-  SELECT (SELECT e.chain FROM wangge.ledger_entry e WHERE e.seq IS NOT NULL AND e.chain > c.chain ORDER BY e.chain LIMIT 1)
+  SELECT (SELECT e.chain FROM {table} e WHERE e.seq IS NOT NULL AND e.chain > c.chain ORDER BY e.chain LIMIT 1)
   FROM c WHERE c.chain IS NOT NULL)
-SELECT chain FROM c WHERE chain IS NOT NULL UNION SELECT chain FROM wangge.ledger_head ORDER BY chain
+SELECT chain FROM c WHERE chain IS NOT NULL UNION SELECT chain FROM wangge.ledger_head WHERE book = $1 ORDER BY chain
 """
 ENTRIES = (
-    f"SELECT {', '.join(LINKED)}, seq, link FROM wangge.ledger_entry "
+    "SELECT {columns}, seq, link FROM {table} "
     "WHERE chain = $1 AND seq IS NOT NULL AND seq >= $2 ORDER BY seq, id LIMIT $3"
 )
-HEADS = "SELECT chain, epoch, seq, link, at, signature FROM wangge.ledger_head"
+HEADS = "SELECT book, chain, epoch, seq, link, at, signature FROM wangge.ledger_head"
 CHECKPOINTS = (
-    "SELECT chain, epoch, seq, link, at, signature, month FROM wangge.ledger_checkpoint WHERE chain = $1 ORDER BY month"
+    "SELECT book, chain, epoch, seq, link, at, signature, month FROM wangge.ledger_checkpoint "
+    "WHERE book = $1 AND chain = $2 ORDER BY month"
 )
-COUNT_UNLINKED = "SELECT count(*) FROM (SELECT 1 FROM wangge.ledger_entry WHERE seq IS NULL LIMIT 1000001) u"
+COUNT_UNLINKED = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE seq IS NULL LIMIT 1000001) u"
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -45,10 +46,11 @@ class Head(msgspec.Struct, frozen=True):
     link: bytes
     at: dt.datetime
     signature: bytes
+    book: str = "ledger"
 
     def is_ours(self, keys: Keys) -> bool:
         """Whether the deployment's key signed it."""
-        return keys.verify(head_bytes(self.chain, self.epoch, self.seq, self.link, self.at), self.signature)
+        return keys.verify(head_bytes(self.book, self.chain, self.epoch, self.seq, self.link, self.at), self.signature)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -58,6 +60,7 @@ class Finding(msgspec.Struct, frozen=True):
     seq: int
     kind: str
     sentence: str
+    book: str = "ledger"
 
 
 class Report(msgspec.Struct):
@@ -84,31 +87,56 @@ async def verify(
 ) -> Report:
     """Read every chain, or what follows the checkpoints of the month `since`, against links, heads and `kept` heads."""
     report = Report(findings=[])
-    present = {head.chain: head for head in await heads(connection)}
-    for row in await connection.fetch(CHAINS):
-        chain = row["chain"]
-        marks = [head for head in kept if head.chain == chain]
-        await _Chain(connection, keys, report, chain, progress).read(present.get(chain), since, marks)
-    gone = {head.chain: head for head in kept if head.chain not in {r["chain"] for r in await connection.fetch(CHAINS)}}
-    for head in gone.values():
-        report.findings.append(
-            Finding(head.chain, head.seq, "cut", "the whole chain is gone; a kept head speaks of it")
+    present = await heads(connection)
+    for book in BOOKS:
+        await _Reader(connection, keys, report, book, progress).read(
+            {head.chain: head for head in present if head.book == book.name},
+            [head for head in kept if head.book == book.name],
+            since,
         )
-    report.unlinked = await connection.fetchval(COUNT_UNLINKED)
     return report
+
+
+class _Reader:
+    """One book while it is read."""
+
+    def __init__(
+        self, connection: Any, keys: Keys, report: Report, book: Book, progress: Callable[[int], None] | None
+    ) -> None:
+        self.connection = connection
+        self.keys = keys
+        self.report = report
+        self.book = book
+        self.progress = progress
+
+    async def read(self, present: Mapping[UUID, Head], kept: Sequence[Head], since: dt.date | None) -> None:
+        """All chains of the book against their heads and those that were kept elsewhere."""
+        rows = await self.connection.fetch(CHAINS.format(table=self.book.table), self.book.name)
+        chains = {row["chain"] for row in rows}
+        for row in rows:
+            chain = row["chain"]
+            marks = [head for head in kept if head.chain == chain]
+            await _Chain(self, chain).read(present.get(chain), since, marks)
+        for head in {head.chain: head for head in kept if head.chain not in chains}.values():
+            self.found(head.chain, head.seq, "cut", "the whole chain is gone; a kept head speaks of it")
+        self.report.unlinked += await self.connection.fetchval(COUNT_UNLINKED.format(table=self.book.table))
+
+    def found(self, chain: UUID, seq: int, kind: str, sentence: str) -> None:
+        """Note what is wrong."""
+        self.report.findings.append(Finding(chain, seq, kind, sentence, self.book.name))
 
 
 class _Chain:
     """One chain while it is read."""
 
-    def __init__(
-        self, connection: Any, keys: Keys, report: Report, chain: UUID, progress: Callable[[int], None] | None
-    ) -> None:
-        self._connection = connection
-        self._keys = keys
-        self._report = report
+    def __init__(self, reader: _Reader, chain: UUID) -> None:
+        self._reader = reader
+        self._book = reader.book
+        self._connection = reader.connection
+        self._keys = reader.keys
+        self._report = reader.report
         self._chain = chain
-        self._progress = progress
+        self._progress = reader.progress
         self._seq = 0
         self._link: bytes | None = b""
         """the link of the last entry; None when it is not known."""
@@ -133,7 +161,7 @@ class _Chain:
 
     async def _take_checkpoints(self, since: dt.date | None) -> None:
         """Check the signed checkpoints, and start at the last one that is not after `since`."""
-        for row in await self._connection.fetch(CHECKPOINTS, self._chain):
+        for row in await self._connection.fetch(CHECKPOINTS, self._book.name, self._chain):
             mark = _head(row)
             if not mark.is_ours(self._keys):
                 self._found(
@@ -146,10 +174,11 @@ class _Chain:
 
     async def _stream(self) -> None:
         """The entries in pages, in the order of the chain."""
+        sql = ENTRIES.format(columns=", ".join(self._book.linked), table=self._book.table)
         seen: set[UUID] = set()
         start = self._seq + 1
         while True:
-            page = await self._connection.fetch(ENTRIES, self._chain, start, PAGE)
+            page = await self._connection.fetch(sql, self._chain, start, PAGE)
             fresh = [entry for entry in page if entry["id"] not in seen]
             for entry in fresh:
                 self._check(entry)
@@ -170,7 +199,7 @@ class _Chain:
         if seq > self._seq + 1:
             self._found(self._seq + 1, "missing", f"entries {self._seq + 1} to {seq - 1} are missing")
             self._link = None
-        if self._link is not None and self._keys.link(self._link, canonical([entry[name] for name in LINKED])) != link:
+        if self._link is not None and self._keys.link(self._link, self._book.canonical(entry)) != link:
             self._found(
                 seq, "changed", f"entry {seq} does not fit its link: it was changed, or stands in another's place"
             )
@@ -197,9 +226,10 @@ class _Chain:
             self._found(head.seq, "head", "the last entry is not the one that was signed")
 
     def _found(self, seq: int, kind: str, sentence: str) -> None:
-        self._report.findings.append(Finding(self._chain, seq, kind, sentence))
+        self._reader.found(self._chain, seq, kind, sentence)
 
 
 def _head(row: Any) -> Head:
     """A stored head or checkpoint."""
-    return Head(row["chain"], row["epoch"], row["seq"], bytes(row["link"]), row["at"], bytes(row["signature"]))
+    link, signature = bytes(row["link"]), bytes(row["signature"])
+    return Head(row["chain"], row["epoch"], row["seq"], link, row["at"], signature, row["book"])

@@ -89,7 +89,7 @@ def _print(report: Report) -> int:
     if sys.stderr.isatty():
         print(file=sys.stderr)
     for finding in report.findings[:SHOWN]:
-        print(f"WRONG [{finding.kind}] chain {finding.chain}, entry {finding.seq}: {finding.sentence}")
+        print(f"WRONG [{finding.kind}] {finding.book}, chain {finding.chain}, entry {finding.seq}: {finding.sentence}")
     if len(report.findings) > SHOWN:
         print(f"... and {len(report.findings) - SHOWN} more")
     state = "not as it was written" if report.findings else "as it was written"

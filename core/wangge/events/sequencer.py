@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from ..audit.entries import BOOKS
 from ..audit.linker import Linker
 from ..crypto import Keys
 from ..errors import Unavailable
@@ -29,7 +30,8 @@ MAINTAIN = 1800.0
 BATCH = 5000
 WORK = (
     "SELECT EXISTS (SELECT 1 FROM wangge.outbox WHERE position IS NULL) AS events, "
-    "EXISTS (SELECT 1 FROM wangge.ledger_entry WHERE seq IS NULL) AS entries"
+    "EXISTS (SELECT 1 FROM wangge.ledger_entry WHERE seq IS NULL) "
+    "OR EXISTS (SELECT 1 FROM wangge.read_log WHERE seq IS NULL) AS entries"
 )
 STAMP = """
 WITH b AS MATERIALIZED (
@@ -57,7 +59,7 @@ class Sequencer:
 
     def __init__(self, database: Database, keys: Keys) -> None:
         self._database = database
-        self._linker = Linker(keys)
+        self._linkers = [Linker(keys, book) for book in BOOKS]
         self._maintained = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self.elected = False
@@ -113,7 +115,8 @@ class Sequencer:
             await self._stamp(connection)
         if work["entries"]:
             epoch = (await connection.fetchrow(CURRENT))["epoch"]
-            await self._linker.link(connection, epoch)
+            for linker in self._linkers:
+                await linker.link(connection, epoch)
         return bool(work["events"] or work["entries"])
 
     async def _stamp(self, connection: Any) -> None:

@@ -23,6 +23,7 @@ from graphql import (
     print_schema,
 )
 
+from ..audit.reads import Reading, Reads, record
 from ..crypto import Keys
 from ..errors import Denied, Invalid, RequestError
 from ..model.conditions import parse_filter
@@ -69,6 +70,16 @@ class Request(msgspec.Struct, frozen=True):
     operation: str | None = None
     language: str = "zh"
     reads_only: bool = False
+    purpose: str | None = None
+    """the purpose that the request names (PERMISSIONS.md 3)."""
+
+
+class Why(msgspec.Struct, frozen=True):
+    """What a read record says of a request: the root field, the purpose that it names, the digest of its document."""
+
+    root: str
+    purpose: str | None
+    document: str
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -82,12 +93,15 @@ class Answer(msgspec.Struct, frozen=True):
 class Engine:
     """Executes requests of all callers of one process."""
 
-    def __init__(self, catalog: Catalog, pool: Any, scopes: Any, keys: Keys, hooks: Hooks, records: Any) -> None:
+    def __init__(
+        self, catalog: Catalog, pool: Any, scopes: Any, keys: Keys, hooks: Hooks, records: Any, reads: Reads
+    ) -> None:
         self.catalog = catalog
         self._pool = pool
         self._scopes = scopes
         self._keys = keys
         self._records = records
+        self._reads = reads
         self.refusal = Refusals(records.kit.sentences)
         self._functions = hooks.computed_fields()
         self._handwritten = _convert(hooks)
@@ -126,13 +140,15 @@ class Engine:
             return Answer(_body(None, [self.refusal(error, request.language)]), executed=False, status=error.status)
 
     async def _execute(self, request: Request, scope: Scope, credential: Any) -> Answer:
+        if request.purpose is not None and not scope.shape.may_name(request.purpose):
+            raise Denied("purpose.not_allowed", "the header Wangge-Purpose names no purpose that the caller may use")
         caller = self.schema(scope.shape, request.language)
         operation = self._operation(caller.schema, request, scope.shape)
         if request.reads_only and not operation.is_query:
             raise Denied("request.mutation_over_get", "a mutation needs POST")
         variables = coerce(caller.schema, operation, request.variables)
         plan = self._plan(caller, operation, request, scope, variables)
-        run = Run(self, caller, operation, scope, credential, variables, request.language)
+        run = Run(self, caller, operation, scope, credential, variables, request)
         return await (run.read(plan) if operation.is_query else run.write(plan))
 
     def _operation(self, schema: GraphQLSchema, request: Request, shape: Shape) -> Operation:
@@ -185,10 +201,12 @@ class Engine:
 
     # --- statements ---
 
-    async def fetch(self, connection: Any, statement: Any, scope: Scope, params: list[Any]) -> bytes:
-        """The JSON text of one statement, its marks resolved."""
+    async def fetch(self, connection: Any, statement: Any, scope: Scope, params: list[Any], why: Why) -> bytes:
+        """The JSON text of one statement, its marks resolved; a read of personal fields is recorded before it is returned."""
         values = statement.bind(scope, params)
-        if connection is None:
+        if statement.noted:
+            body = await self._recorded(connection or self._pool, statement, values, scope, why)
+        elif connection is None:
             body = await self._pool.fetch_json(statement.sql, values)
         else:
             body = await connection.fetchval(statement.sql, *values)
@@ -198,6 +216,29 @@ class Engine:
             return bytes(body)
         account = str(scope.actor.account)
         return resolve(bytes(body), lambda binding, v: cursors.seal(self._keys, account, binding, v), self._functions)
+
+    async def _recorded(self, reader: Any, statement: Any, values: list[Any], scope: Scope, why: Why) -> bytes | None:
+        """The JSON text of a statement that shows personal fields, once its read record is in the journal."""
+        self._reads.check()
+        row = await reader.fetchrow(statement.sql, *values)
+        if row is None:
+            return None
+        if notes := row["i"]:
+            kinds = [(noted.entity, noted.fields) for noted in statement.noted]
+            reading = Reading(
+                scope.actor, scope.home_district, scope.home_unit, _purposes(scope, kinds, why.purpose), why.document
+            )
+            self._reads.add(record(reading, why.root, kinds, notes))
+        body: bytes | None = row["j"]
+        return body
+
+
+def _purposes(scope: Scope, kinds: list[tuple[str, tuple[str, ...]]], named: str | None) -> tuple[str, ...]:
+    """The purpose that the request names, else those of the rules that let the rows be read."""
+    if named is not None:
+        return (named,)
+    shapes = (scope.shape.entity(entity) for entity, _ in kinds)
+    return tuple(sorted({purpose for shape in shapes if shape is not None for purpose in shape.purposes}))
 
 
 ACCOUNT = "\0account"
@@ -240,7 +281,7 @@ class Run:
         scope: Scope,
         credential: Any,
         variables: Variables,
-        language: str,
+        request: Request,
     ) -> None:
         self._engine = engine
         self._caller = caller
@@ -248,7 +289,8 @@ class Run:
         self._scope = scope
         self._credential = credential
         self._variables = {**variables, ACCOUNT: scope.actor.account}
-        self._language = language
+        self._language = request.language
+        self._purpose = request.purpose
         self._errors: list[dict[str, Any]] = []
 
     async def read(self, plan: Plan) -> Answer:
@@ -275,10 +317,14 @@ class Run:
         data = b"{" + b",".join(msgspec.json.encode(key) + b":" + value for key, value in fields) + b"}"
         return Answer(_body(data, self._errors))
 
+    def _why(self, root: str) -> Why:
+        """What a read record says of this request."""
+        return Why(root, self._purpose, self._operation.digest)
+
     async def _fetch(self, connection: Any, root: ReadRoot) -> bytes:
         try:
             return await self._engine.fetch(
-                connection, root.statement, self._scope, root.params.values(self._variables)
+                connection, root.statement, self._scope, root.params.values(self._variables), self._why(root.key)
             )
         except (RequestError, asyncio.CancelledError):
             raise
@@ -343,7 +389,8 @@ class Run:
             ids = params.add(lambda _: [str(reference.id)])
             root = ByIds(ids, selector.selections(sets, reference.entity, "get"))
         statement = compile_root(self._engine.catalog, self._scope.shape, root)
-        body = await self._engine.fetch(None, statement, self._scope, params.values(self._variables))
+        why = self._why(nodes[0].name.value)
+        body = await self._engine.fetch(None, statement, self._scope, params.values(self._variables), why)
         made = msgspec.Raw(body)
         return made if hasattr(reference, "where") else msgspec.Raw(body[1:-1] or b"null")
 
@@ -396,7 +443,8 @@ class Run:
         statement = compile_root(
             self._engine.catalog, self._scope.shape, ByIds(ids, selector.selections(sets, entity, "get"))
         )
-        body = await self._engine.fetch(None, statement, self._scope, params.values(self._variables))
+        why = self._why(payload.name)
+        body = await self._engine.fetch(None, statement, self._scope, params.values(self._variables), why)
         return msgspec.Raw(body[1:-1] or b"null")
 
 

@@ -25,6 +25,7 @@ from graphql import (
     validate,
 )
 
+from ..crypto import digest
 from ..errors import Invalid
 from ..sql.ast import Statement
 from .arguments import Variables, skeleton
@@ -62,6 +63,8 @@ class Operation(msgspec.Struct, frozen=True):
     root: GraphQLObjectType
     types: dict[str, Any]
     """variable -> its type."""
+    digest: str
+    """what a read record says of the document."""
 
     @property
     def is_query(self) -> bool:
@@ -139,7 +142,7 @@ def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operat
         raise InvalidDocument([GraphQLError("this schema has no such operation")])
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     types = {d.variable.name.value: type_from_ast(schema, d.type) for d in node.variable_definitions or ()}
-    return Operation(node, fragments, document, root, types)
+    return Operation(node, fragments, document, root, types, digest(text.encode()).hex())
 
 
 def coerce(schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]) -> Variables:

@@ -162,4 +162,11 @@ def _checked(given: Any, headers: Mapping[str, str], *, reads_only: bool) -> Req
     for name in ("variables", "extensions"):
         if given.get(name) is not None and not isinstance(given[name], dict):
             raise BadRequest("request.malformed", f'"{name}" is an object')
-    return Request(given["query"], given.get("variables") or {}, operation or None, language_of(headers), reads_only)
+    return Request(
+        given["query"],
+        given.get("variables") or {},
+        operation or None,
+        language_of(headers),
+        reads_only,
+        headers.get("wangge-purpose", "").strip() or None,
+    )

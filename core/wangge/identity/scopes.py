@@ -96,7 +96,8 @@ class Scopes:
         """Read the counters, and what they count, on the own connection."""
         async with self._lock:
             try:
-                await asyncio.wait_for(self._read(), 3)
+                async with asyncio.timeout(3):  # not wait_for, which in Python 3.11 may swallow a cancellation
+                    await self._read()
             except BaseException:
                 broken, self._connection = self._connection, None
                 if broken is not None:

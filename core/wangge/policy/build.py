@@ -18,6 +18,7 @@ from .world import Facts, HeldPost, Span, StoredRule, World
 PER_POST = frozenset(("post", "units", "areas"))
 Levels = tuple[tuple[str, Level], ...]
 CORE = "wangge"
+READS = ("list", "get")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class Found(msgspec.Struct, frozen=True):
     fields: Levels
     post: HeldPost
     reach: Slot
+    purpose: str | None = None
 
 
 def build_scope(world: World, roles: Roles, facts: Facts) -> Scope:
@@ -53,6 +55,7 @@ def build_scope(world: World, roles: Roles, facts: Facts) -> Scope:
         counters=world.counters,
         home_area=facts.home_area,
         home_unit=facts.home_unit,
+        home_district=facts.posts[0].district if facts.posts else None,
     )
 
 
@@ -71,7 +74,7 @@ def _of_post(world: World, facts: Facts, post: HeldPost, rules: tuple[StoredRule
         for action in rule.actions:
             denies = [d for d in rules if d.effect == "DENY" and d.entity == rule.entity and action in d.actions]
             for condition, kept in _denied(world, rule.condition, fields, denies, modules):
-                found.append(Found(rule.entity, action, condition, rule.via, kept, post, reach))
+                found.append(Found(rule.entity, action, condition, rule.via, kept, post, reach, rule.purpose))
     return found
 
 
@@ -170,10 +173,14 @@ def _united(
         own = world.model.root_scope(first.entity).kind == "self"
         united = Grant(at, first.condition, first.via, first.fields, per_post, own)
         grants.setdefault(first.entity, {}).setdefault(first.action, []).append(united)
+    purposes: dict[str, set[str]] = {}
+    for reading in (f for f in found if f.action in READS and f.purpose):
+        purposes.setdefault(reading.entity, set()).add(reading.purpose or "")
     entities = {}
     for entity, actions in sorted(grants.items()):
         taken = {a: tuple(sorted(f, key=_text)) for a, f in sorted(prohibits.get(entity, {}).items())}
-        entities[entity] = EntityShape({a: tuple(g) for a, g in sorted(actions.items())}, taken)
+        reasons = tuple(sorted(purposes.get(entity, ())))
+        entities[entity] = EntityShape({a: tuple(g) for a, g in sorted(actions.items())}, taken, reasons)
     return slots, entities
 
 

@@ -94,6 +94,8 @@ class EntityShape(msgspec.Struct, frozen=True):
     actions: Mapping[str, tuple[Grant, ...]]
     prohibits: Mapping[str, tuple[Filter, ...]] = {}
     """conditions that are subtracted last, whatever else the caller holds."""
+    purposes: tuple[str, ...] = ()
+    """the purposes of the rules that let rows be read: what a read record says when the request names none."""
 
     def grants(self, action: str) -> tuple[Grant, ...]:
         """The grants of `action`; () when it is not allowed."""
@@ -127,6 +129,10 @@ class Shape(msgspec.Struct, frozen=True):
         """The entity's grants, or None when the caller must not know that it exists."""
         return self.entities.get(name)
 
+    def may_name(self, purpose: str) -> bool:
+        """Whether some rule of the caller is for a purpose."""
+        return any(purpose in found.purposes for found in self.entities.values())
+
 
 class Scope(msgspec.Struct, frozen=True):
     """What one caller may do now: a shape, its parameters, and how long that is sure without asking again."""
@@ -143,3 +149,4 @@ class Scope(msgspec.Struct, frozen=True):
     """the change counters that it was built at, by kind (account, post, rule, module, area, token)."""
     home_area: UUID | None = None
     home_unit: UUID | None = None
+    home_district: UUID | None = None

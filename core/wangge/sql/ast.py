@@ -173,6 +173,13 @@ class ByIds(msgspec.Struct, frozen=True):
 Root = ById | ByIds | Connection
 
 
+class Noted(msgspec.Struct, frozen=True):
+    """Rows of an answer that a read record names: their entity, and its personal fields that are shown in clear."""
+
+    entity: str
+    fields: tuple[str, ...]
+
+
 class Value(msgspec.Struct, frozen=True):
     """One bound parameter of a statement: how to take it from the request and the scope.
 
@@ -187,6 +194,7 @@ class Statement(msgspec.Struct, frozen=True):
     """One SQL statement with its parameters; it returns one row with one column of type json (SQL NULL: `null`).
 
     `marks`: the JSON holds marks (cursors, batch fields) that must be resolved before it is sent (sql/marks.py).
+    With `noted` there is a second column: the notes of rows that show personal fields, each by its number (sql/notes.py).
     """
 
     sql: str
@@ -194,6 +202,8 @@ class Statement(msgspec.Struct, frozen=True):
     marks: bool = False
     reads: frozenset[str] = frozenset()
     """the entities that it reads."""
+    noted: tuple[Noted, ...] = ()
+    """what a note's number means."""
 
     def bind(self, scope: Any, params: list[Any]) -> list[Any]:
         """The parameters in the order of `$1`..."""

@@ -21,6 +21,7 @@ from .ast import (
     ToOne,
 )
 from .catalog import SYSTEM
+from .notes import NOTHING, Frame, Made, is_noted, note
 from .reach import source, visible
 from .rows import FALSE, TRUE, Build, Part, Source, all_of
 
@@ -62,14 +63,36 @@ def _stripped(inner: str) -> str:
     return f"(SELECT substr(o, 2, length(o) - 2) FROM (SELECT {made} AS o) s)"
 
 
-def node(build: Build, selection: Selection, row: Source, tail: str = "") -> str:
-    """One node as a JSON object over `row`; `tail` when the subselect brings its own FROM."""
-    pairs = [(item.key, value(build, item, row)) for item in selection.items]
-    return json_object(pairs, tail) if pairs else "'{}'::json"
+def node(build: Build, selection: Selection, row: Source) -> Made:
+    """One node as a JSON object over `row`, with its notes where it may show personal fields."""
+    frame = Frame(build)
+    pairs = [(item.key, value(build, item, row, frame)) for item in selection.items]
+    if not is_noted(build, selection, row.action or ""):
+        return Made(json_object(pairs) if pairs else "'{}'::json")
+    made = f"ROW({json_object(pairs)}, {note(build, row, selection, frame)})::wangge.noted"
+    return Made(f"(SELECT {made}{frame.from_clause()})", noted=True)
 
 
-def value(build: Build, item: Item, row: Source | Part) -> str:
-    """The SQL of one selected item."""
+def found_node(build: Build, selection: Selection, row: Source, conditions: list[str]) -> Made:
+    """The node of the one row that meets `conditions`, NULL without it."""
+    if is_noted(build, selection, row.action or ""):
+        made = node(build, selection, row)
+        return Made(f"(SELECT {made.sql} FROM {row.from_clause()} WHERE {all_of(conditions)})", noted=True)
+    frame = Frame(build)
+    pairs = [(item.key, value(build, item, row, frame)) for item in selection.items]
+    return Made(json_object(pairs, f"FROM {row.from_clause()} WHERE {all_of(conditions)}"))
+
+
+def first_of(options: list[Made]) -> Made:
+    """The first that is there, of nodes of several entities."""
+    if len(options) == 1:
+        return options[0]
+    noted = any(made.noted for made in options)
+    return Made(f"coalesce({', '.join(m.as_noted() if noted else m.sql for m in options)})", noted)
+
+
+def value(build: Build, item: Item, row: Source | Part, frame: Frame) -> str:
+    """The SQL of one selected item; what is noted below it goes into `frame`."""
     if isinstance(item, Cell):
         return cell(row, item.field)
     if isinstance(item, Constant):
@@ -77,16 +100,16 @@ def value(build: Build, item: Item, row: Source | Part) -> str:
     if isinstance(item, CodeLabel):
         return code_label(row, item)
     if isinstance(item, Parts):
-        return parts(build, item, row)
+        return frame.add(parts(build, item, row))
     if isinstance(item, NodeId):
         kind = build.catalog.entity(row.entity).type
         made = f"convert_to({text(kind + ':')} || {row.column('id')}::text, 'UTF8')"
         return f"translate(encode({made}, 'base64'), E'\\n', '')"
     if isinstance(item, ToOne):
-        return to_one(build, item, row)
+        return frame.add(to_one(build, item, row))
     assert isinstance(row, Source)
     if isinstance(item, ToMany):
-        return to_many(build, item, row)
+        return frame.add(to_many(build, item, row))
     return batch(build, item, row)
 
 
@@ -203,29 +226,28 @@ def code_label(row: Source | Part, item: CodeLabel) -> str:
     return made if clear == TRUE else _case([(clear, made)])
 
 
-def to_one(build: Build, item: ToOne, row: Source | Part) -> str:
+def to_one(build: Build, item: ToOne, row: Source | Part) -> Made:
     """A reference: the node under `get`, null when absent, removed or unseen."""
     clear = row.clear(item.field)
     options = [_target(build, t, row.column(item.field)) for t in item.targets if build.grants(t.entity, "get")]
     if clear == FALSE or not options:
-        return "NULL"
-    made = options[0] if len(options) == 1 else f"coalesce({', '.join(options)})"
-    return made if clear == TRUE else _case([(clear, made)])
+        return Made("NULL")
+    made = first_of(options)
+    return made if clear == TRUE else Made(_case([(clear, made.sql)]), made.noted)
 
 
-def _target(build: Build, selection: Selection, column: str) -> str:
+def _target(build: Build, selection: Selection, column: str) -> Made:
     """The row of one concrete entity behind a reference."""
     target = source(build, selection.entity, "get")
-    pairs = [(item.key, value(build, item, target)) for item in selection.items]
-    where = all_of([f"{target.own('id')} = {column}", f"{target.own('removed_at')} IS NULL", visible(target)])
-    return json_object(pairs, f"FROM {target.from_clause()} WHERE {where}")
+    conditions = [f"{target.own('id')} = {column}", f"{target.own('removed_at')} IS NULL", visible(target)]
+    return found_node(build, selection, target, conditions)
 
 
-def to_many(build: Build, item: ToMany, row: Source) -> str:
+def to_many(build: Build, item: ToMany, row: Source) -> Made:
     """The connection behind children or refs."""
     clear = row.clear(item.field)
     if clear == FALSE:
-        return lists.empty(item.connection)
+        return Made(lists.empty(item.connection))
     field = row.field(item.field)
 
     def link(child: Source) -> str:
@@ -238,11 +260,19 @@ def to_many(build: Build, item: ToMany, row: Source) -> str:
             f"AND {alias}.target_id = {child.own('id')})"
         )
 
-    made = lists.connection(build, item.connection, link)
-    return made if clear == TRUE else f"CASE WHEN {clear} THEN {made} ELSE {lists.empty(item.connection)} END"
+    return _where_clear(clear, lists.connection(build, item.connection, link), lists.empty(item.connection))
 
 
-def parts(build: Build, item: Parts, row: Source | Part) -> str:
+def _where_clear(clear: str, made: Made, empty: str) -> Made:
+    """A value where its field is in clear, `empty` elsewhere."""
+    if clear == TRUE:
+        return made
+    return Made(
+        f"CASE WHEN {clear} THEN {made.sql} ELSE {Made(empty).as_noted() if made.noted else empty} END", made.noted
+    )
+
+
+def parts(build: Build, item: Parts, row: Source | Part) -> Made:
     """A list, files, photos (an array), or a point (one object)."""
     field = row.field(item.field)
     clear = row.clear(item.field)
@@ -250,11 +280,11 @@ def parts(build: Build, item: Parts, row: Source | Part) -> str:
         lon = row.column(item.field, "_lon")
         columns = {"lon": lon, "lat": row.column(item.field, "_lat")}
         pairs = [(i.key, _point_cell(i, columns)) for i in item.items]
-        return _case([(all_of([clear, f"{lon} IS NOT NULL"]), json_object(pairs))])
+        return Made(_case([(all_of([clear, f"{lon} IS NOT NULL"]), json_object(pairs))]))
     if clear == FALSE:
-        return "'[]'::json"
+        return Made("'[]'::json")
     made = _part_rows(build, item, field, row) if field.kind == "list" else _file_rows(build, item, field, row)
-    return made if clear == TRUE else f"CASE WHEN {clear} THEN {made} ELSE '[]'::json END"
+    return _where_clear(clear, made, "'[]'::json")
 
 
 def _point_cell(item: Item, columns: dict[str, str]) -> str:
@@ -266,28 +296,38 @@ def _point_cell(item: Item, columns: dict[str, str]) -> str:
     raise Invalid("selection.unknown", "a point has lon and lat")
 
 
-def _part_rows(build: Build, item: Parts, field: Field, row: Source | Part) -> str:
+def _part_rows(build: Build, item: Parts, field: Field, row: Source | Part) -> Made:
     """The parts of a list in stored order."""
     assert isinstance(row, Source)
-    part = Part(row, field)
-    pairs = [(i.key, value(build, i, part)) for i in item.items]
-    rows = f"SELECT {json_object(pairs)} AS n FROM {part.from_clause()} WHERE {part.joined()} ORDER BY {part.alias}.ord"
-    return f"(SELECT coalesce(json_agg(r.n), '[]'::json) FROM ({rows}) r)"
+    part, frame = Part(row, field), Frame(build)
+    pairs = [(i.key, value(build, i, part, frame)) for i in item.items]
+    return _array(frame, pairs, f"FROM {part.from_clause()} WHERE {part.joined()} ORDER BY {part.alias}.ord")
 
 
-def _file_rows(build: Build, item: Parts, field: Field, row: Source | Part) -> str:
+def _array(frame: Frame, pairs: list[tuple[str, str]], tail: str) -> Made:
+    """The objects of `pairs` over the rows of `tail` (FROM ... ORDER BY) as an array."""
+    if not frame.columns:
+        rows = f"SELECT {json_object(pairs)} AS n {tail}"
+        return Made(f"(SELECT coalesce(json_agg(r.n), '[]'::json) FROM ({rows}) r)")
+    each = f"(SELECT ROW({json_object(pairs)}, {' || '.join(frame.notes())})::wangge.noted{frame.from_clause()})"
+    made = f"ROW(coalesce(json_agg((r.n).j), '[]'::json), string_agg((r.n).i, {NOTHING}))::wangge.noted"
+    return Made(f"(SELECT {made} FROM (SELECT {each} AS n {tail}) r)", noted=True)
+
+
+def _file_rows(build: Build, item: Parts, field: Field, row: Source | Part) -> Made:
     """The files of a files or photos field: their role and the file itself."""
     table, alias = build.catalog.side_table(row.entity, field), build.alias("k")
+    frame = Frame(build)
     pairs = []
     for i in item.items:
         if isinstance(i, Cell) and i.field == "role":
             pairs.append((i.key, f"{alias}.role" if field.kind == "photos" else "NULL::text"))
         elif isinstance(i, ToOne):
-            pairs.append((i.key, _target(build, i.targets[0], f"{alias}.target_id")))
+            pairs.append((i.key, frame.add(_target(build, i.targets[0], f"{alias}.target_id"))))
         else:
-            pairs.append((i.key, value(build, i, row)))
-    rows = f"SELECT {json_object(pairs)} AS n FROM {table} {alias} WHERE {alias}.row_id = {row.column('id')} ORDER BY {alias}.ord"
-    return f"(SELECT coalesce(json_agg(r.n), '[]'::json) FROM ({rows}) r)"
+            pairs.append((i.key, value(build, i, row, frame)))
+    tail = f"FROM {table} {alias} WHERE {alias}.row_id = {row.column('id')} ORDER BY {alias}.ord"
+    return _array(frame, pairs, tail)
 
 
 def batch(build: Build, item: Batch, row: Source) -> str:

@@ -8,6 +8,7 @@ from . import cells, lists
 from .ast import ById, ByIds, Connection, Root, Selection, Statement
 from .catalog import Catalog
 from .conditions import condition
+from .notes import NOTHING, Made
 from .reach import grant_predicate, prohibited, source, visible
 from .rows import Build, Source, all_of, any_of
 
@@ -16,50 +17,50 @@ def compile_root(catalog: Catalog, shape: Shape, root: Root) -> Statement:
     """One root field as one statement; raises `Invalid` for what the caller may not filter or order by."""
     build = Build(catalog, shape)
     if isinstance(root, Connection):
-        sql = lists.connection(build, root)
+        made = lists.connection(build, root)
     elif isinstance(root, ById):
-        sql = _by_id(build, root)
+        made = _by_id(build, root)
     else:
-        sql = _by_ids(build, root)
-    return _statement(build, f"SELECT ({sql})::json")
+        made = _by_ids(build, root)
+    if made.noted:
+        return _statement(build, f"SELECT (x.n).j, (x.n).i FROM (SELECT {made.sql} AS n OFFSET 0) x")
+    return _statement(build, f"SELECT ({made.sql})::json")
 
 
 def _statement(build: Build, sql: str) -> Statement:
     """The finished statement."""
     text, values = build.binder.finish(sql)
-    return Statement(text, values, build.marks, frozenset(build.reads))
+    return Statement(text, values, build.marks, frozenset(build.reads), tuple(build.noted))
 
 
-def _by_id(build: Build, root: ById) -> str:
+def _by_id(build: Build, root: ById) -> Made:
     """The node behind an id under `get`, or null."""
     wanted = build.binder.operand(root.id, "uuid")
     return _first(build, root.selections, wanted)
 
 
-def _first(build: Build, selections: tuple[Selection, ...], wanted: str) -> str:
+def _first(build: Build, selections: tuple[Selection, ...], wanted: str) -> Made:
     """The first of the concrete entities that has the id."""
     options = [_node(build, s, wanted) for s in selections if build.grants(s.entity, "get")]
-    if not options:
-        return "NULL"
-    return options[0] if len(options) == 1 else f"coalesce({', '.join(options)})"
+    return cells.first_of(options) if options else Made("NULL")
 
 
-def _node(build: Build, selection: Selection, wanted: str) -> str:
+def _node(build: Build, selection: Selection, wanted: str) -> Made:
     """The node of one concrete entity."""
     row = source(build, selection.entity, "get")
-    pairs = [(item.key, cells.value(build, item, row)) for item in selection.items]
-    where = all_of([f"{row.own('id')} = {wanted}", f"{row.own('removed_at')} IS NULL", visible(row)])
-    return cells.json_object(pairs, f"FROM {row.from_clause()} WHERE {where}")
+    conditions = [f"{row.own('id')} = {wanted}", f"{row.own('removed_at')} IS NULL", visible(row)]
+    return cells.found_node(build, selection, row, conditions)
 
 
-def _by_ids(build: Build, root: ByIds) -> str:
+def _by_ids(build: Build, root: ByIds) -> Made:
     """The nodes in the order of the ids, null where unseen."""
     ids = build.binder.operand(root.ids, "uuid[]")
     node = _first(build, root.selections, "i.id")
-    return (
-        f"(SELECT coalesce(json_agg(x.n), '[]'::json) FROM "
-        f"(SELECT {node} AS n FROM unnest({ids}) WITH ORDINALITY i(id, ord) ORDER BY i.ord) x)"
-    )
+    rows = f"SELECT {node.sql} AS n FROM unnest({ids}) WITH ORDINALITY i(id, ord) ORDER BY i.ord"
+    if node.noted:
+        made = f"ROW(coalesce(json_agg((x.n).j), '[]'::json), string_agg((x.n).i, {NOTHING}))::wangge.noted"
+        return Made(f"(SELECT {made} FROM ({rows}) x)", noted=True)
+    return Made(f"(SELECT coalesce(json_agg(x.n), '[]'::json) FROM ({rows}) x)")
 
 
 def compile_guard(catalog: Catalog, shape: Shape, entity: str, action: str, *, lock: bool = False) -> Statement:

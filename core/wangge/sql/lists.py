@@ -10,6 +10,7 @@ from . import cells
 from .ast import Connection, Constant, EdgeCursor, EdgeNode, Edges, Nodes, Order, PageInfo, Selection, TotalCount
 from .binder import TYPES
 from .conditions import condition
+from .notes import NOTHING, Made, connection_noted, is_noted, node_selections
 from .reach import grant_predicate, source, visible
 from .rows import FALSE, TRUE, Build, Source, all_of, any_of
 
@@ -48,11 +49,11 @@ def empty(found: Connection) -> str:
     return cells.json_object(pairs)
 
 
-def connection(build: Build, found: Connection, link: Link | None = None) -> str:
-    """A connection as one JSON value; `link` binds the rows to an outer row."""
+def connection(build: Build, found: Connection, link: Link | None = None) -> Made:
+    """A connection as one JSON value, with the notes of its rows; `link` binds the rows to an outer row."""
     kinds = build.kinds(found.entity, "list")
     if not kinds:
-        return empty(found)
+        return Made(empty(found))
     page = [p for p in found.parts if isinstance(p, Nodes | Edges | PageInfo)]
     pairs: list[tuple[str, str]] = []
     for part in found.parts:
@@ -65,15 +66,19 @@ def connection(build: Build, found: Connection, link: Link | None = None) -> str
             pairs.append((part.key, cells.json_object(facts)))
         else:
             pairs.append((part.key, f"a.c{page.index(part)}"))
-    tail = f"FROM ({_page(build, found, page, kinds, link)}) a" if page else ""
-    return cells.json_object(pairs, tail)
+    if not page:
+        return Made(cells.json_object(pairs))
+    tail = f"FROM ({_page(build, found, page, kinds, link)}) a"
+    if connection_noted(build, found):
+        return Made(f"(SELECT ROW({cells.json_object(pairs)}, a.notes)::wangge.noted {tail})", noted=True)
+    return Made(cells.json_object(pairs, tail))
 
 
 def _page(
     build: Build, found: Connection, parts: list[Nodes | Edges | PageInfo], kinds: list[str], link: Link | None
 ) -> str:
     """One row with a column per part: the aggregated page."""
-    asked = _selections(parts)
+    asked = list(dict.fromkeys(node_selections(parts)))
     wants = {what for p in parts if isinstance(p, PageInfo) for _, what in p.items}
     probe = "hasNextPage" in wants
     cursors = bool(wants & {"startCursor", "endCursor"}) or any(
@@ -83,7 +88,12 @@ def _page(
     rows = _rows(build, found, kinds, link, asked, cursors, f"{first} + 1" if probe else first)
     numbered = f"SELECT r.*, row_number() OVER () AS rn FROM ({rows}) r" if probe or cursors else rows
     kept = f" FILTER (WHERE p.rn <= {first})" if probe else ""
-    columns = [f"{_part(p, asked, kept)} AS c{at}" for at, p in enumerate(parts) if not isinstance(p, PageInfo)]
+    noted = [any(is_noted(build, s, "list") for s in selections if s.entity in kinds) for selections in asked]
+    json = [f"(p.n{at}).j" if noted[at] else f"p.n{at}" for at in range(len(asked))]
+    columns = [f"{_part(p, asked, json, kept)} AS c{at}" for at, p in enumerate(parts) if not isinstance(p, PageInfo)]
+    if any(noted):
+        notes = " || ".join(f"coalesce((p.n{at}).i, {NOTHING})" for at in range(len(asked)) if noted[at])
+        columns.append(f"string_agg({notes}, {NOTHING}){kept} AS notes")
     if wants:
         columns.append("count(*) AS rows")
     if wants & {"startCursor", "endCursor"}:
@@ -91,27 +101,16 @@ def _page(
     return f"SELECT {', '.join(columns)} FROM ({numbered}) p"
 
 
-def _selections(parts: list[Nodes | Edges | PageInfo]) -> list[tuple[Selection, ...]]:
-    """The distinct node selections of a page."""
-    asked: list[tuple[Selection, ...]] = []
-    for part in parts:
-        found = [part.selections] if isinstance(part, Nodes) else []
-        if isinstance(part, Edges):
-            found = [i.selections for i in part.items if isinstance(i, EdgeNode)]
-        asked += [s for s in found if s not in asked]
-    return asked
-
-
-def _part(part: Nodes | Edges, asked: list[tuple[Selection, ...]], kept: str) -> str:
-    """The aggregate of one part over the page `p`."""
+def _part(part: Nodes | Edges, asked: list[tuple[Selection, ...]], json: list[str], kept: str) -> str:
+    """The aggregate of one part over the page `p`; `json` is the JSON of each node selection."""
     if isinstance(part, Nodes):
-        return f"coalesce(json_agg(p.n{asked.index(part.selections)}){kept}, '[]'::json)"
+        return f"coalesce(json_agg({json[asked.index(part.selections)]}){kept}, '[]'::json)"
     pairs = []
     for item in part.items:
         if isinstance(item, EdgeCursor):
             pairs.append((item.key, "p.kc"))
         elif isinstance(item, EdgeNode):
-            pairs.append((item.key, f"p.n{asked.index(item.selections)}"))
+            pairs.append((item.key, json[asked.index(item.selections)]))
         else:
             pairs.append((item.key, cells.literal(item.value)))
     return f"coalesce(json_agg({cells.json_object(pairs)}){kept}, '[]'::json)"
@@ -177,8 +176,9 @@ def _branch(
     columns = []
     for at, selections in enumerate(asked):
         mine = next((s for s in selections if s.entity == kind), None)
-        made = cells.node(build, mine, row) if mine else "'{}'::json"
-        columns.append(f"{made} AS n{at}")
+        made = cells.node(build, mine, row) if mine else Made("'{}'::json")
+        noted = any(is_noted(build, s, "list") for s in selections if build.grants(s.entity, "list"))
+        columns.append(f"{made.as_noted() if noted else made.sql} AS n{at}")
     if cursors:
         build.marks = True
         columns.append(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ..model import names
 from ..model.types import Field, Model
 from ..policy.scope import NOTHING, Grant, Level, Shape
+from .ast import Noted
 from .binder import Binder
 from .catalog import SYSTEM, Catalog
 
@@ -23,6 +24,7 @@ class Build:
         self.binder = Binder()
         self.marks = False
         self.reads: set[str] = set()
+        self.noted: list[Noted] = []
         self._aliases = 0
 
     @property
@@ -34,6 +36,12 @@ class Build:
         """A new alias."""
         self._aliases += 1
         return f"{letter}{self._aliases}"
+
+    def note(self, noted: Noted) -> int:
+        """The number of a kind of note."""
+        if noted not in self.noted:
+            self.noted.append(noted)
+        return self.noted.index(noted)
 
     def kinds(self, entity: str, action: str) -> list[str]:
         """The concrete entities behind a name of which the caller may see rows under `action`."""

@@ -100,7 +100,7 @@ BEGIN
     FOR day IN SELECT today + n FROM generate_series(0, 2) n LOOP
         made := made + wangge.ensure_partition('outbox', 'created_at', 'outbox_' || to_char(day, 'YYYYMMDD'), day, day + 1)::integer;
     END LOOP;
-    FOREACH monthly IN ARRAY ARRAY['revision', 'ledger_entry'] LOOP
+    FOREACH monthly IN ARRAY ARRAY['revision', 'ledger_entry', 'read_log'] LOOP
         CONTINUE WHEN to_regclass('wangge.' || monthly) IS NULL;
         FOR month IN SELECT (date_trunc('month', today) + make_interval(months => n))::date FROM generate_series(0, 1) n LOOP
             made := made + wangge.ensure_partition(

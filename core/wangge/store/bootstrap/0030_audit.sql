@@ -33,17 +33,20 @@ CREATE TABLE IF NOT EXISTS wangge.ledger_entry_default PARTITION OF wangge.ledge
 CREATE INDEX IF NOT EXISTS ledger_entry_unlinked ON wangge.ledger_entry (at, id) WHERE seq IS NULL;
 CREATE INDEX IF NOT EXISTS ledger_entry_chain ON wangge.ledger_entry (chain, seq) WHERE seq IS NOT NULL;
 
--- The signed end of each chain.
+-- The signed end of each chain of a book (audit/entries.py).
 CREATE TABLE IF NOT EXISTS wangge.ledger_head (
-    chain uuid PRIMARY KEY,
+    book text COLLATE "C" NOT NULL,
+    chain uuid NOT NULL,
     epoch integer NOT NULL,
     seq bigint NOT NULL,
     link bytea NOT NULL,
     at timestamptz NOT NULL,
-    signature bytea NOT NULL
+    signature bytea NOT NULL,
+    PRIMARY KEY (book, chain)
 );
 -- Where verify may start: the signed state of a chain before the first entry of a month.
 CREATE TABLE IF NOT EXISTS wangge.ledger_checkpoint (
+    book text COLLATE "C" NOT NULL,
     chain uuid NOT NULL,
     month date NOT NULL,
     epoch integer NOT NULL,
@@ -51,7 +54,7 @@ CREATE TABLE IF NOT EXISTS wangge.ledger_checkpoint (
     link bytea NOT NULL,
     at timestamptz NOT NULL,
     signature bytea NOT NULL,
-    PRIMARY KEY (chain, month)
+    PRIMARY KEY (book, chain, month)
 );
 
 -- Who holds a unique key; `key_hash` is keyed and speaks of the constraint too, so that it alone decides. A key without dates

@@ -1,0 +1,170 @@
+"""What a read record needs: which rows of an answer show personal fields in clear (PERMISSIONS.md 3).
+
+A node that needs notes is compiled to `wangge.noted`, its JSON `j` beside the notes `i`: 17 bytes a row, the number of a
+`Noted` and the row's id. Notes of nested nodes are collected upward by the same statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ..model.types import Field
+from ..policy.scope import Level
+from .ast import (
+    Batch,
+    Cell,
+    CodeLabel,
+    Connection,
+    EdgeNode,
+    Edges,
+    Item,
+    Nodes,
+    Noted,
+    Parts,
+    Selection,
+    ToMany,
+    ToOne,
+)
+from .catalog import SYSTEM
+from .rows import FALSE, TRUE, Build, Part, Source, all_of, any_of
+
+if TYPE_CHECKING:
+    from .ast import Part as ConnectionPart
+
+RECORDED = ("personal", "sensitive")
+NOTHING = "''::bytea"
+SIZE = 17
+"""bytes of one note."""
+
+
+class Made:
+    """The SQL of one JSON value, or, when `noted`, of a `wangge.noted`."""
+
+    def __init__(self, sql: str, noted: bool = False) -> None:
+        self.sql = sql
+        self.noted = noted
+
+    @property
+    def json(self) -> str:
+        """The JSON alone."""
+        return f"({self.sql}).j" if self.noted else self.sql
+
+    def as_noted(self) -> str:
+        """The value with notes, none where it has none."""
+        return self.sql if self.noted else f"ROW({self.sql}, NULL)::wangge.noted"
+
+
+class Frame:
+    """The nested noted values of one node: computed once below it, their JSON and their notes used above."""
+
+    def __init__(self, build: Build) -> None:
+        self.alias = build.alias("s")
+        self.columns: list[str] = []
+
+    def add(self, made: Made) -> str:
+        """Take a nested value in; its JSON."""
+        if not made.noted:
+            return made.sql
+        self.columns.append(made.sql)
+        return f"({self.alias}.c{len(self.columns)}).j"
+
+    def notes(self) -> list[str]:
+        """The notes of all nested values."""
+        return [f"coalesce(({self.alias}.c{n}).i, {NOTHING})" for n in range(1, len(self.columns) + 1)]
+
+    def from_clause(self) -> str:
+        """The subselect that computes them; "" when there are none."""
+        columns = ", ".join(f"{sql} AS c{n}" for n, sql in enumerate(self.columns, start=1))
+        return f" FROM (SELECT {columns} OFFSET 0) {self.alias}" if columns else ""
+
+
+def is_noted(build: Build, selection: Selection, action: str) -> bool:
+    """Whether some row of a selection, or of one below it, may show a personal field in clear."""
+    return bool(own_fields(build, selection, action)) or any(nested(build, item) for item in selection.items)
+
+
+def nested(build: Build, item: Item) -> bool:
+    """Whether what is below an item needs notes."""
+    if isinstance(item, ToOne):
+        return any(is_noted(build, target, "get") for target in item.targets if build.grants(target.entity, "get"))
+    if isinstance(item, ToMany):
+        return connection_noted(build, item.connection)
+    return isinstance(item, Parts) and any(nested(build, inner) for inner in item.items)
+
+
+def connection_noted(build: Build, found: Connection) -> bool:
+    """Whether a connection's nodes need notes."""
+    kinds = build.kinds(found.entity, "list")
+    return any(
+        is_noted(build, selection, "list")
+        for selections in node_selections(found.parts)
+        for selection in selections
+        if selection.entity in kinds
+    )
+
+
+def node_selections(parts: Iterable[ConnectionPart]) -> Iterator[tuple[Selection, ...]]:
+    """The node selections of a connection's parts."""
+    for part in parts:
+        if isinstance(part, Nodes):
+            yield part.selections
+        elif isinstance(part, Edges):
+            yield from (item.selections for item in part.items if isinstance(item, EdgeNode))
+
+
+def own_fields(build: Build, selection: Selection, action: str) -> tuple[str, ...]:
+    """The personal fields that a selection asks of its own row and that some grant of `action` shows in clear."""
+    shape = build.shape.entity(selection.entity)
+    if shape is None:
+        return ()
+    fields = build.catalog.fields(selection.entity)
+    found = {path for item in selection.items for path in _paths(item, fields)}
+    return tuple(sorted(path for path in found if shape.best(action, path) == Level.CLEAR))
+
+
+def _paths(item: Item, fields: object) -> Iterator[str]:
+    """The paths of the recorded fields behind one item: `name`, `phones.number`."""
+    known: dict[str, Field] = fields  # type: ignore[assignment] # a mapping of fields
+    if isinstance(item, Cell | CodeLabel | ToOne | ToMany | Parts | Batch):
+        field = known.get(item.field)
+        if field is None or item.field in SYSTEM:
+            return
+        if field.sensitivity in RECORDED and not field.sealed:
+            yield field.id
+        if isinstance(item, Parts) and field.kind == "list":
+            parts = {part.id: part for part in field.fields}
+            for inner in item.items:
+                yield from (f"{field.id}.{path}" for path in _paths(inner, parts))
+        if isinstance(item, Batch):
+            for name in item.inputs:
+                if known[name].sensitivity in RECORDED and not known[name].sealed:
+                    yield name
+
+
+def note(build: Build, row: Source | Part, selection: Selection, frame: Frame) -> str:
+    """The notes of one row: its own, where it shows a personal field of somebody else, and those below it."""
+    found = frame.notes()
+    if isinstance(row, Source):
+        fields = own_fields(build, selection, row.action or "")
+        shown = all_of([any_of([row.clear(path) for path in fields]), _foreign(build, row)])
+        if fields and shown != FALSE:
+            number = build.note(Noted(selection.entity, fields))
+            made = f"'\\x{number:02x}'::bytea || uuid_send({row.own('id')})"
+            found.insert(0, made if shown == TRUE else f"CASE WHEN {shown} THEN {made} ELSE {NOTHING} END")
+    return " || ".join(found) or "NULL::bytea"
+
+
+def _foreign(build: Build, row: Source) -> str:
+    """Whether a row is not the caller's own: the person behind the account, or a row of scope `self`."""
+    account = build.model.entities.get("wangge.account")
+    person = next((f.to for f in account.fields if f.id == "person"), ()) if account else ()
+    scope = build.model.root_scope(row.entity)
+    if row.entity in person:
+        column = row.own("id")
+    elif scope.kind == "self":
+        column = row.column(scope.fields[0])
+    else:
+        return TRUE
+    own = build.binder.bind(("actor", "person"), "actor.person", lambda s, _: s.actor.person, "uuid")
+    return f"{column} IS DISTINCT FROM {own}"
