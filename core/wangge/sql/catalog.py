@@ -27,7 +27,7 @@ UNIT = "wangge.unit"
 
 def implicit_ref(name: str, target: str) -> Field:
     """The field object of an implicit reference (`area`, `district`, `unit`)."""
-    texts = {"area": ("所属区域", "Area"), "district": ("所属区县", "District"), "unit": ("所属单位", "Unit")}
+    texts = {"area": ("管辖区域", "Area"), "district": ("所属区(县)", "District"), "unit": ("所属机构", "Unit")}
     return Field(id=name, name=name, kind="ref", label=Label(*texts[name]), to=(target,), sensitivity="public")
 
 
