@@ -12,6 +12,7 @@ from tests.records.test_creating import codes
 from tests.records.world import City, hooks_of
 from wangge.errors import Invalid
 from wangge.hookspecs import hookimpl
+from wangge.records.columns import is_stored
 from wangge.surface import Flag, Rejected, Warn
 from wangge.values import Actor, Change, Patch
 
@@ -83,6 +84,21 @@ async def test_a_hook_fills_fields_and_sees_the_whole_change(hooked: City, modul
     assert module.seen.changed == {"name"}
     assert module.seen.before is not None
     assert module.seen.before["builtYear"] == 2000
+
+
+async def test_a_hook_sees_fields_that_nobody_gave(hooked: City, module: Module) -> None:
+    stored = {field.id for field in hooked.model.fields_of("base.building").values() if is_stored(field)}
+    made = await create(hooked, "plain")
+    assert module.seen is not None
+    assert stored <= set(module.seen.after)
+    assert module.seen.after["lifts"] is None
+    created = {name for name in stored if module.seen.after[name] is None}
+    await hooked.records.update(hooked.scope("north"), "base.building", made.ids[0], {"code": "again"})
+    assert module.seen.before is not None
+    assert {name for name in stored if module.seen.before[name] is None} == created
+    rows = [{"area": hooked.areas["north_1"].id, "code": "W1", "name": "plain"}]
+    await hooked.records.load("base.building", [rows], Actor(kind="system", name="t"), "x")
+    assert stored <= set(module.seen.after)
 
 
 async def test_a_hook_refuses_and_nothing_is_stored(hooked: City) -> None:

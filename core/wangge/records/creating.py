@@ -118,7 +118,7 @@ async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: A
             id=draft.id,
             actor=scope.actor,
             before=draft.before,
-            after=draft.row(),
+            after=kit.rows.whole(draft.entity, draft.row()),
             operation=order.operation,
         )
         for draft in drafts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -247,8 +248,9 @@ class Load:
         modules = self._kit.concerned(self._entity, frozenset(self._kit.hooks.order))
         if not self._kit.hooks.writes_of(modules):
             return
+        whole = partial(self._kit.rows.whole, self._entity)
         changes = [
-            Change(entity=self._entity, kind="create", id=d.id, actor=self._actor, before=None, after=d.row())
+            Change(entity=self._entity, kind="create", id=d.id, actor=self._actor, before=None, after=whole(d.row()))
             for d in drafts
         ]
         try:

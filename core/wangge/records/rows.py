@@ -30,6 +30,7 @@ class Rows:
         self._keys = keys
         self._tables: dict[str, Tables] = {}
         self._sealers: dict[str, Sealer] = {}
+        self._blank: dict[str, Mapping[str, tuple[()] | None]] = {}
         self._encoders: dict[str, dict[str, Put]] = {}
         self._defaults: dict[str, tuple[tuple[str, Any], ...]] = {}
 
@@ -68,6 +69,14 @@ class Rows:
         if found is None:
             found = self._defaults[entity] = defaults_of(self.tables(entity).fields.values())
         return found
+
+    def whole(self, entity: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row with every stored field: those without a value hold None, lists nothing, as `assemble` gives them."""
+        found = self._blank.get(entity)
+        if found is None:
+            stored = [field for field in self.tables(entity).fields.values() if is_stored(field)]
+            found = self._blank[entity] = {f.id: () if f.kind in SIDE_KINDS else None for f in stored}
+        return {**{name: [] if value == () else None for name, value in found.items()}, **row}
 
     def assemble(
         self, entity: str, stored: Mapping[str, Any], sheets: Mapping[str, Any] | None = None
