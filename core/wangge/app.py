@@ -15,7 +15,7 @@ from .crypto import Keys, load_keys
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
 from .http.callers import Callers
-from .http.console import Console, console_route
+from .http.console import Console, console_route, home_route
 from .http.graphql import graphql_route
 from .http.headers import secured
 from .http.health import health_routes
@@ -104,6 +104,7 @@ def build(settings: Settings) -> Any:
         route_handlers=[
             graphql_route(engine, scopes, callers, console),
             session_route(callers, scopes),
+            home_route(),
             console_route(console),
             *health_routes(pool, scopes, ready),
         ],

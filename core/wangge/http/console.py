@@ -1,4 +1,4 @@
-"""`/admin/`: the console's static files, and a page that waits for them while they are being built."""
+"""`/` and `/admin/`: the console's static files, and a page that waits for them while they are being built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from .messages import send
+from .messages import send as answer
 
 WAITING_PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>Wangge</title>
 <p>管理界面正在构建，完成后本页自动打开。接口已经可用：<code>/graphql</code></p>
@@ -35,10 +35,10 @@ class Console:
         """A page by its path in the folder, or the waiting page."""
         found = self._file(path)
         if found is None or not (self._folder / "index.html").is_file():
-            await send(sender, 200, WAITING_PAGE.encode(), "text/html; charset=utf-8", {"cache-control": "no-store"})
+            await answer(sender, 200, WAITING_PAGE.encode(), "text/html; charset=utf-8", {"cache-control": "no-store"})
             return
         more = {"cache-control": SHORT, "wangge-console": "built"}
-        await send(sender, 200, found.read_bytes(), "text/html; charset=utf-8", more)
+        await answer(sender, 200, found.read_bytes(), "text/html; charset=utf-8", more)
 
     def _file(self, path: str) -> Path | None:
         """The file of a path, never outside the folder."""
@@ -49,10 +49,10 @@ class Console:
         """A file, else the console's page; a missing asset is 404."""
         found = self._file(path) if path else None
         if path == "waiting.js" and found is None:
-            await send(sender, 200, WAITING_SCRIPT.encode(), "text/javascript; charset=utf-8")
+            await answer(sender, 200, WAITING_SCRIPT.encode(), "text/javascript; charset=utf-8")
         elif found is None or found.suffix == ".html":
             if path.startswith("assets/"):
-                await send(sender, 404, b"", "text/plain")
+                await answer(sender, 404, b"", "text/plain")
             else:
                 name = path.rstrip("/")
                 inner = f"{name}/index.html" if self._file(f"{name}/index.html") else path if found else "index.html"
@@ -61,7 +61,17 @@ class Console:
             type_ = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
             text = "; charset=utf-8" if type_.startswith("text/") else ""
             cached = YEAR if path.startswith("assets/") else SHORT
-            await send(sender, 200, found.read_bytes(), type_ + text, {"cache-control": cached})
+            await answer(sender, 200, found.read_bytes(), type_ + text, {"cache-control": cached})
+
+
+def home_route() -> ASGIRouteHandler:
+    """`/`: whoever opens the address that `wangge up` prints comes to the console."""
+
+    @asgi("/", copy_scope=False)
+    async def home(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(send, 307, b"", "text/plain", {"location": "/admin/"})
+
+    return home
 
 
 def console_route(console: Console) -> ASGIRouteHandler:
