@@ -62,13 +62,14 @@ class Visit:
         wide: int = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         return wide
 
-    async def violations(self) -> list[str]:
-        """Serious and critical findings of axe-core, with the elements."""
+    async def violations(self, exclude: str = "") -> list[str]:
+        """Serious and critical findings of axe-core, with the elements; `exclude` is a selector of what is not ours."""
         await self.page.evaluate(AXE.read_text())
         found: list[str] = await self.page.evaluate(
-            """async () => (await axe.run()).violations
+            """async (exclude) => (await axe.run(exclude ? { exclude } : document)).violations
                 .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-                .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(' | ')}`)"""
+                .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(' | ')}`)""",
+            exclude,
         )
         return found
 

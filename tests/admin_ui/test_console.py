@@ -11,6 +11,16 @@ from .conftest import Visit
 ROOTS = "{ __schema { queryType { fields { args { type { kind } } type { name ofType { name } } } } } }"
 
 
+PASTE = """(text) => {
+  const clipboardData = new DataTransfer()
+  clipboardData.setData('text/plain', text)
+  document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
+}"""
+"""what is pasted stays as it is; what is typed the editor completes, or not, as far as it has loaded its language."""
+LIBRARY = ".graphiql-tabs"
+"""tabs of GraphiQL are buttons inside buttons, as the library writes them."""
+
+
 def _is_register(field: dict[str, Any]) -> bool:
     """Whether a root field lists records without being told of which parent."""
     name = field["type"]["name"] or field["type"]["ofType"]["name"]
@@ -106,9 +116,14 @@ async def test_graphql_in_a_browser_is_graphiql_with_the_session(visit: Visit) -
     await visit.enter()
     await visit.page.goto(f"{visit.city.url}/graphql")
     editor = visit.page.locator(".graphiql-editor .monaco-editor").first
+    lines = editor.locator(".view-lines")
+    await expect(lines).to_contain_text("query Me")
+    assert await visit.violations(exclude=LIBRARY) == []
     await editor.click()
     await visit.page.keyboard.press("ControlOrMeta+A")
-    await visit.page.keyboard.type("{ me { account { name ")  # the editor closes the braces
+    await visit.page.evaluate(PASTE, "query Mine { me { account { name } } }")
+    await expect(lines).to_have_text("query Mine { me { account { name } } }")
+    await expect(visit.page.locator(".graphiql-tab")).to_contain_text("Mine")  # now it knows what it will send
     async with visit.page.expect_response(lambda answer: "account" in (answer.request.post_data or "")) as asked:
         await visit.page.locator(".graphiql-execute-button").press("Enter")
     answer = await asked.value
@@ -117,6 +132,41 @@ async def test_graphql_in_a_browser_is_graphiql_with_the_session(visit: Visit) -
         {"data": {"me": {"account": {"name": visit.clerk["account"]}}}},
     )
     assert await visit.overflow() == 0
+
+
+async def test_every_page_that_says_what_is_wrong_or_missing_is_whole(visit: Visit) -> None:
+    await visit.enter()
+    pages = {"registers/nothing": "没有这类台账", "what/ever": "没有这个页面", "old-browser.html": "此浏览器版本过低"}
+    for path, heading in pages.items():
+        await visit.page.goto(f"{visit.city.url}/admin/{path}")
+        await expect(visit.page.get_by_role("heading", level=1)).to_contain_text(heading)
+        assert (path, await visit.overflow(), await visit.violations()) == (path, 0, [])
+
+
+async def test_the_console_is_worked_by_keyboard_alone(visit: Visit) -> None:
+    await visit.page.goto(f"{visit.city.url}/admin/")
+    await visit.page.locator("#account").wait_for()
+    await visit.page.locator("#account").focus()
+    await visit.page.keyboard.insert_text(visit.clerk["account"])
+    await visit.page.keyboard.press("Tab")
+    await visit.page.keyboard.insert_text(visit.clerk["password"])
+    await visit.page.keyboard.press("Enter")
+    await visit.page.locator(".wg-register-count").first.wait_for()
+    for _ in range(60):
+        await visit.page.keyboard.press("Tab")
+        if await visit.page.evaluate("document.activeElement.matches('main a[href=\"/admin/registers/persons\"]')"):
+            break
+    assert await visit.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    await visit.page.keyboard.press("Enter")
+    await expect(visit.page.get_by_role("heading", level=1)).to_have_text("人员")
+
+
+async def test_both_appearances_have_enough_contrast(visit: Visit) -> None:
+    await visit.enter()
+    for scheme in ("dark", "light"):
+        await visit.page.emulate_media(color_scheme=scheme)
+        await expect(visit.page.locator("html")).to_have_attribute("data-mode", scheme)
+        assert (scheme, await visit.violations()) == (scheme, [])
 
 
 async def test_graphiql_stays_closed_to_the_unsigned(visit: Visit) -> None:

@@ -29,10 +29,11 @@ function RegisterTable({ register }: { register: Register }) {
   const after = cursors.at(-1) ?? null
   const read = useCallback((client: Parameters<typeof readRecords>[0]) => readRecords(client, register, after), [register, after])
   const load = useLoad(read)
+  const empty = load.state === 'ready' && cursors.length === 1 && load.value.rows.length === 0
   const next = load.state === 'ready' ? load.value.next : null
   return (
     <Page title={register.label}>
-      <Panel title={t('register.page', { page: cursors.length })}>
+      <Panel title={empty ? register.label : t('register.page', { page: cursors.length })}>
         {load.state === 'waiting' ? <Waiting lines={8} /> : null}
         {load.state === 'failed' ? (
           <Notice tone="danger">
@@ -62,7 +63,7 @@ function Table({ label, records }: { label: string; records: Records }) {
   const { t } = useTranslation()
   if (records.rows.length === 0) return <Empty title={t('register.none')}>{t('register.noneHelp')}</Empty>
   return (
-    <div className="wg-scroll" tabIndex={0} role="region" aria-label={label}>
+    <div className="wg-scroll" tabIndex={0} role="group" aria-label={label}>
       <table className="wg-table wg-table-records">
         <thead>
           <tr>

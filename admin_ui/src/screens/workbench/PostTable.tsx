@@ -10,7 +10,7 @@ export function PostTable({ posts }: { posts: readonly Post[] | null }) {
   if (posts === null) return <p className="wg-panel-text">{t('workbench.postsUnknown')}</p>
   if (posts.length === 0) return <Empty title={t('workbench.noPosts')}>{t('workbench.noPostsHelp')}</Empty>
   return (
-    <div className="wg-scroll" tabIndex={0} role="region" aria-label={t('workbench.me')}>
+    <div className="wg-scroll" tabIndex={0} role="group" aria-label={t('workbench.me')}>
       <table className="wg-table">
         <thead>
           <tr>
