@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-CORE = Path(__file__).parent.parent / "core" / "wangge"
-PLUGINS = Path(__file__).parent.parent / "plugins"
+TOP = Path(__file__).parent.parent
+CORE = TOP / "core" / "wangge"
+PLUGINS = TOP / "plugins"
 ROOMS = (
     ("errors",),
     ("values",),
@@ -51,6 +56,9 @@ FOREIGN = {
     "asyncpg": {"store", "events", "audit"},
     "piccolo": {"store"},
     "minio": {"files"},
+    "urllib3": {"files"},
+    "uvicorn": {"worker"},
+    "uvloop": {"worker"},
     "casbin": {"policy"},
     "litestar": {"http", "app"},
     "strawberry": {"graphql"},
@@ -127,20 +135,45 @@ def test_modules_import_only_the_surface() -> None:
     assert wrong == []
 
 
-def test_the_top_level_holds_nothing_else() -> None:
-    top = Path(__file__).parent.parent
-    allowed = {
-        "core",
-        "plugins",
-        "schemas",
-        "admin_ui",
-        "tests",
-        "pyproject.toml",
-        "README.md",
-        "Makefile",
-        "CHANGELOG.md",
-        "LICENSE",
-        "requirements.lock",
-        "dist",
+def test_the_top_level_is_that_of_the_design() -> None:
+    entries = {
+        *("core", "plugins", "schemas", "admin_ui", "tests", "pyproject.toml", "README.md", "Makefile"),
+        *("CHANGELOG.md", "LICENSE", "requirements.lock", ".ci", ".gitignore"),
     }
-    assert {p.name for p in top.iterdir() if not p.name.startswith(".")} - allowed == set()
+    made = {".git", ".venv", ".make", ".wangge", "dist", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+    found = {p.name for p in TOP.iterdir()} - {"PKG-INFO"}  # a source distribution has that too
+    assert (found - made - entries, entries - found) == (set(), set())
+
+
+def first_column(title: str) -> list[str]:
+    """The names in the first column of the table below a title of core/README.md."""
+    _, _, after = (TOP / "core" / "README.md").read_text(encoding="utf-8").partition(title)
+    table = after.split("|---|---|\n", 1)[1].split("\n\n", 1)[0]
+    cells = (line.split("|")[1] for line in table.splitlines())
+    return [name.strip().strip("`/") for cell in cells for name in cell.split(",")]
+
+
+def test_the_page_of_the_core_names_every_room_once() -> None:
+    left_out = {"__init__.py", "__main__.py", "__pycache__", "py.typed", "static", "schemas"}
+    rooms = sorted(p.name.removesuffix(".py") for p in CORE.iterdir() if p.name not in left_out)
+    assert sorted(first_column("# The core")) == rooms
+
+
+def declared() -> list[str]:
+    """The direct dependencies of pyproject.toml."""
+    project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [re.split(r"[<>=~!\[]", line)[0] for line in project["dependencies"]]
+
+
+def test_the_page_of_the_core_says_once_what_each_dependency_is_for() -> None:
+    assert sorted(first_column("## Dependencies")) == sorted(declared())
+
+
+def test_what_is_imported_is_declared() -> None:
+    names = {name.lower() for name in declared()}
+    owners = importlib.metadata.packages_distributions()
+    foreign = {module.split(".")[0] for path in FILES for module, _ in imports(path)} - {
+        "wangge",
+        *sys.stdlib_module_names,
+    }
+    assert {m: owners.get(m) for m in foreign if not names & {o.lower() for o in owners.get(m, [])}} == {}
