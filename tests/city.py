@@ -95,11 +95,10 @@ def city_template(city_home: Path, postgres: EmbeddedPostgres) -> str:
             postgres.drop_database(TEMPLATE)
             settings = Settings(home=city_home, port=0)
             database = postgres.create_database(TEMPLATE)
-            write_runtime(settings, Runtime(database=database))
 
             async def work() -> None:
                 await prepare(settings, database)
-                assert await ensure(settings, "T", SEED)
+                assert await ensure(settings, Runtime(database=database), "T", SEED)
 
             loop = asyncio.new_event_loop()
             try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from wangge.cli import build_parser
+from wangge.commands.demo import progress_line
 
 
 def wangge(*arguments: str, **environment: str) -> tuple[int, str, str]:
@@ -119,3 +120,11 @@ def test_a_command_without_a_running_wangge_has_the_services_to_itself(service_h
         check=False,
     )
     assert (done.stdout.split(), done.stderr) == (["7", "service.in_use", "again"], "")
+
+
+def test_the_progress_of_a_demonstration_shows_percent_rows_and_the_time_left() -> None:
+    assert progress_line("base.person", 1_000, 4_000, 60.0) == (
+        " 25% [#####...............]      1,000 of about 4,000 rows,  180 s left  base.person                       "
+    )
+    assert progress_line("base.person", 0, 4_000, 0.0).startswith("  0% [....................]")
+    assert progress_line("base.person", 5_000, 4_000, 60.0).startswith(" 99% [###################.]")

@@ -38,6 +38,7 @@ ROOMS = (
         "logs",
         "prepare",
         "demo",
+        "demo_accounts",
         "crew",
         "worker",
         "supervisor",

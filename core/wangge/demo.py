@@ -1,113 +1,181 @@
 """`wangge demo`: Guiyang with synthetic residents, units, accounts and tokens; deterministic by seed.
 
 The tree is real (10 districts, 146 streets, 1,629 communities); grids, people, accounts and cases are made. Everybody is
-visibly synthetic (promise 8). Rows go through `records.load`, as named system work.
+visibly synthetic (promise 8). Rows go through `records.load`, as named system work. What is made follows from scale, seed and
+day, which are stored first: a run that was killed is found half done, and the next one stores the rows that are missing.
 """
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
-import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
-from .crypto import Keys, hash_password, load_keys
+from .crypto import Keys, load_keys
+from .demo_accounts import CITY_UNIT, DISTRICTS, holders, make_accounts, padded, write_accounts
 from .errors import SettingsError
-from .identity.accounts import create_account, create_post, enable_module
-from .identity.tokens import create_token
-from .identity.trees import NewArea, NewUnit, Numbered, stable_id, store_areas, store_units
+from .identity.accounts import enable_module
+from .identity.trees import NewArea, NewUnit, Numbered, number_areas, number_units, stable_id, store_areas, store_units
 from .model.load import load_model
 from .model.types import Model
 from .modules.discover import discover, first_party_folder
 from .modules.hooks import Hooks, start
 from .records.records import Records
 from .records.sealing import hash_of
-from .runtime import load_runtime
+from .runtime import Runtime
 from .settings import Settings
 from .sql.catalog import Catalog
-from .store.database import Database
 from .store.pool import Pool
 from .values import Actor, Area, City
 
-DISTRICTS = ("520102", "520103")
-"""the two districts of the demonstration: Nanming and Yunyan."""
 KINDS = {"city": "city", "district": "district", "street": "township", "community": "community"}
 GRIDS = {"T": 2, "S": 8, "M": 40, "L": 800, "XL": 6000}
 """grids per demonstration district (L: in one of them), but for XL: in the whole city. T is for tests."""
 PER_COMMUNITY = 8
 SINCE = dt.date(2020, 1, 1)
-Progress = Callable[[str, int], None]
+SCALE, SEED = "S", 20260101
+"""the city that is made when nobody asks for another."""
+ROWS_PER_GRID = 4640
+"""about as many rows as a grid has in all tables; the bar of progress rests on it."""
+LOCK = 7146004
+BEGIN = "INSERT INTO wangge.demonstration (scale, seed, today) VALUES ($1, $2, $3)"
+FINISH = "UPDATE wangge.demonstration SET finished_at = clock_timestamp()"
+Progress = Callable[[str, int, int], None]
+"""is told (entity, rows so far, rows in all, about)."""
+Told = Callable[[str, int], None]
 DEPARTMENTS = (
     ("urban_management", "城市管理局"),
     ("civil_affairs", "民政局"),
     ("governance", "政法委"),
     ("data", "大数据局"),
 )
-CITY_UNIT = "GY"
 SYSTEM = Actor("system", "demonstration", reason="wangge demo")
 
 
-class Holder(msgspec.Struct, frozen=True):
-    """One demonstration account before it is made."""
+class Begun(msgspec.Struct, frozen=True):
+    """The city that a database holds, or holds half of: its rows follow from these three alone."""
 
-    login: str
-    name: str
-    role: str
-    unit: str
-    area: str
-    resident: bool = False
+    scale: str
+    seed: int
+    today: dt.date
+    whole: bool = False
 
 
-async def ensure(settings: Settings, scale: str = "S", seed: int = 20260101, progress: Progress | None = None) -> bool:
-    """Fill an empty database; False when a city is there already."""
-    runtime = load_runtime(settings)
+async def ensure(
+    settings: Settings,
+    runtime: Runtime,
+    scale: str | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> bool:
+    """Fill an empty database, or finish a city that was begun; False when a whole one is there already.
+
+    None means: as it was begun, else `SCALE` and `SEED`. Raises SettingsError when another city was begun than is asked for.
+    """
     found = discover(settings.modules)
     model = load_model([module.folder for module in found])
     keys = load_keys(settings.home, settings.key_file)
-    async with Pool(runtime.database, "app", size=4) as pool:
-        if await pool.fetchval("SELECT EXISTS (SELECT 1 FROM wangge.area)"):
+    async with Pool(runtime.database, "app", size=4) as pool, _alone(pool):
+        begun = await _begun(pool)
+        if begun is None and await pool.fetchval("SELECT EXISTS (SELECT 1 FROM wangge.area)"):
             return False
-        await make(settings, runtime.database, pool, model, start(found, model), keys, scale, seed, progress)
+        if begun is not None:
+            if begun.whole:
+                return False
+            _check_same(begun, scale, seed)
+        city = begun or Begun(scale or SCALE, SEED if seed is None else seed, dt.date.today())
+        await make(settings, pool, model, start(found, model), keys, city, progress, resume=begun is not None)
     return True
 
 
 async def make(
     settings: Settings,
-    database: Database,
     pool: Pool,
     model: Model,
     hooks: Hooks,
     keys: Keys,
-    scale: str,
-    seed: int,
+    begun: Begun,
     progress: Progress | None = None,
+    *,
+    resume: bool = False,
 ) -> None:
-    """Make the whole city in a database that has none."""
-    if scale not in GRIDS:
-        raise SettingsError("demo.unknown_scale", f'"{scale}" is no scale: use {", ".join(GRIDS)}')
+    """Make the whole city in a database that has none, or with `resume` what is missing of it."""
+    if begun.scale not in GRIDS:
+        raise SettingsError("demo.unknown_scale", f'"{begun.scale}" is no scale: use {", ".join(GRIDS)}')
     divisions = read_divisions()
-    grids = make_grids(divisions, scale)
+    grids = make_grids(divisions, begun.scale)
     units = make_units(divisions, grids)
-    async with pool.transaction() as connection:
-        areas = await store_areas(connection, [*divisions, *grids], SINCE)
-        stored = await store_units(connection, units, areas)
-        await _enable(connection, areas, scale)
+    areas, stored = number_areas([*divisions, *grids]), number_units(units)
+    if not resume:
+        async with pool.transaction() as connection:
+            await connection.execute(BEGIN, begun.scale, begun.seed, begun.today)
+            await store_areas(connection, [*divisions, *grids], SINCE)
+            await store_units(connection, units, areas)
+            await _enable(connection, areas, begun.scale)
     records = Records(pool, Catalog(model, hash_of(keys)), hooks, keys)
-    city = City(areas=[_area(a, areas) for a in (*divisions, *grids)], seed=seed, scale=scale, today=dt.date.today())
-    await _seed(records, model, hooks, city, progress)
-    await records.load_all(hooks.demonstration(city), SYSTEM, "demonstration", progress)
-    await _accounts(settings, pool, keys, divisions, grids, areas, stored)
+    made = [_area(a, areas) for a in (*divisions, *grids)]
+    city = City(areas=made, seed=begun.seed, scale=begun.scale, today=begun.today)
+    told = _counted(progress, len(grids) * ROWS_PER_GRID)
+    await _seed(records, model, hooks, city, told, resume)
+    await records.load_all(hooks.demonstration(city), SYSTEM, "demonstration", told, resume=resume)
+    async with pool.transaction() as connection:
+        accounts = await make_accounts(connection, keys, holders(divisions, grids), areas, stored)
+        await connection.execute(FINISH)
+        # Before the commit: a run that is killed in between makes the accounts and this file again.
+        write_accounts(settings.home, accounts, {a.code: a.name for a in (*divisions, *grids)})
 
 
-def padded(code: str) -> str:
-    """A division code with 12 digits."""
-    return code.ljust(12, "0")
+@asynccontextmanager
+async def _alone(pool: Pool) -> AsyncIterator[None]:
+    """Hold the lock of the demonstration; raises SettingsError while another process fills this database."""
+    async with pool.connection() as connection:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            raise SettingsError(
+                "demo.busy", "another process is filling this database with a demonstration city: wait until it is done"
+            )
+        try:
+            yield
+        finally:
+            if not connection.is_closed():
+                await connection.fetchval("SELECT pg_advisory_unlock($1)", LOCK)
+
+
+async def _begun(pool: Pool) -> Begun | None:
+    """What this database holds of a demonstration."""
+    row = await pool.fetchrow("SELECT scale, seed, today, finished_at FROM wangge.demonstration")
+    return None if row is None else Begun(row["scale"], row["seed"], row["today"], row["finished_at"] is not None)
+
+
+def _check_same(begun: Begun, scale: str | None, seed: int | None) -> None:
+    """Raises SettingsError when another city is asked for than was begun."""
+    if scale in (None, begun.scale) and seed in (None, begun.seed):
+        return
+    raise SettingsError(
+        "demo.unfinished",
+        f"this database holds an unfinished city of scale {begun.scale} and seed {begun.seed}: finish it with "
+        f"`wangge demo --scale {begun.scale} --seed {begun.seed}`, or name another folder with WANGGE_HOME",
+        scale=begun.scale,
+        seed=begun.seed,
+    )
+
+
+def _counted(progress: Progress | None, expected: int) -> Told:
+    """What the loads tell, (entity, rows of it so far), as (entity, rows so far, rows in all)."""
+    rows: dict[str, int] = {}
+
+    def told(entity: str, done: int) -> None:
+        rows[entity] = done
+        if progress is not None:
+            so_far = sum(rows.values())
+            progress(entity, so_far, max(expected, so_far))
+
+    return told
 
 
 def read_divisions() -> list[NewArea]:
@@ -185,7 +253,7 @@ async def _enable(connection: Any, areas: Mapping[str, Numbered], scale: str) ->
         await enable_module(connection, "urban_management", None)
 
 
-async def _seed(records: Records, model: Model, hooks: Hooks, city: City, progress: Progress | None) -> None:
+async def _seed(records: Records, model: Model, hooks: Hooks, city: City, told: Told, resume: bool) -> None:
     """The `seed/<entity>.csv` of every module, by key; conditions for filing are told to the later hooks."""
     for module in hooks.order:
         folder = Path(model.modules[module].folder) if model.modules[module].folder else first_party_folder() / module
@@ -193,7 +261,7 @@ async def _seed(records: Records, model: Model, hooks: Hooks, city: City, progre
             entity = file.stem if "." in file.stem else f"{module}.{file.stem}"
             if entity in model.entities:
                 rows = list(_seed_rows(model, entity, file))
-                await records.load(entity, [rows], SYSTEM, "seed", _told(progress, entity))
+                await records.load(entity, [rows], SYSTEM, "seed", partial(told, entity), resume=resume)
                 city.made.setdefault(entity, []).extend((row["code"], row["id"]) for row in rows if "code" in row)
     city.made["filing_conditions"] = city.made.get("casework.filing_condition", [])
 
@@ -214,104 +282,3 @@ def _seed_rows(model: Model, entity: str, file: Path) -> Iterator[dict[str, Any]
 def fields_name(fields: Mapping[str, Any], field_id: str) -> str:
     """The present name of a field id."""
     return next((name for name, field in fields.items() if field.id == field_id), field_id)
-
-
-def _told(progress: Progress | None, entity: str) -> Callable[[int], None] | None:
-    """Progress of one entity."""
-    return None if progress is None else lambda done: progress(entity, done)
-
-
-def holders(divisions: list[NewArea], grids: list[NewArea]) -> list[Holder]:
-    """The demonstration accounts: one of each kind of user."""
-    root = next(a for a in divisions if a.kind == "city")
-    found = [
-        Holder("city-admin", "测试市级管理员", "city_admin", CITY_UNIT, root.code),
-        Holder("system-admin", "测试系统管理员", "system_admin", f"{CITY_UNIT}-data", root.code),
-        Holder("security-admin", "测试安全管理员", "security_admin", f"{CITY_UNIT}-data", root.code),
-        Holder("audit-admin", "测试审计管理员", "audit_admin", f"{CITY_UNIT}-data", root.code),
-        Holder(
-            "city-urban-management",
-            "测试市城管局",
-            "urban_management_officer",
-            f"{CITY_UNIT}-urban_management",
-            root.code,
-        ),
-    ]
-    names = {"520102": "nanming", "520103": "yunyan"}
-    for district in DISTRICTS:
-        own = sorted((g for g in grids if g.code.startswith(district)), key=lambda g: g.code)
-        short, code, station = names[district], padded(district), f"{own[0].parent}-station"
-        found += [
-            Holder(f"{short}-admin", "测试区级管理员", "district_admin", district, code),
-            Holder(
-                f"{short}-urban-management",
-                "测试区城管局",
-                "urban_management_officer",
-                f"{district}-urban_management",
-                code,
-            ),
-            Holder(
-                f"{short}-civil-affairs", "测试区民政局", "civil_affairs_officer", f"{district}-civil_affairs", code
-            ),
-            Holder(f"{short}-station", "测试站点人员", "station_clerk", station, own[0].parent),
-            Holder(f"{short}-grid-1", "测试网格员甲", "grid_staff", station, own[0].code),
-            Holder(f"{short}-grid-2", "测试网格员乙", "grid_staff", station, own[1].code),
-            Holder(f"{short}-resident", "测试居民", "resident", station, code, resident=True),
-        ]
-    return found
-
-
-async def _accounts(
-    settings: Settings,
-    pool: Pool,
-    keys: Keys,
-    divisions: list[NewArea],
-    grids: list[NewArea],
-    areas: Mapping[str, Numbered],
-    units: Mapping[str, Numbered],
-) -> None:
-    """Store the accounts and write `demo-accounts.json` (0600): the only place where their tokens and passwords stand."""
-    names = {a.code: a.name for a in (*divisions, *grids)}
-    made = []
-    for holder in holders(divisions, grids):
-        password = secrets.token_urlsafe(9)
-        async with pool.transaction() as connection:
-            person = await _resident_of(connection, areas[holder.area].id) if holder.resident else None
-            area, unit = areas[holder.area].id, units[holder.unit].id
-            account = await create_account(connection, holder.login, holder.name, area, person=person)
-            await create_post(connection, account, holder.role, unit, area)
-            await connection.execute(
-                "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'password', $2)",
-                account,
-                hash_password(password),
-            )
-            token = await create_token(connection, keys, account, label="demo")
-        made.append(
-            {
-                "account": holder.login,
-                "role": holder.role,
-                "unit": holder.unit,
-                "area_code": holder.area,
-                "area_name": names[holder.area],
-                "token": token,
-                "password": password,
-            }
-        )
-    _write_private(settings.home / "demo-accounts.json", msgspec.json.format(msgspec.json.encode(made), indent=1))
-
-
-async def _resident_of(connection: Any, district: UUID) -> UUID | None:
-    """A resident of a district: the person of the first dwelling."""
-    found: UUID | None = await connection.fetchval(
-        "SELECT id FROM base.person WHERE district_id = $1 AND removed_at IS NULL ORDER BY id LIMIT 1", district
-    )
-    return found
-
-
-def _write_private(path: Path, body: bytes) -> None:
-    """A file that only its owner may read, replaced in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_suffix(".tmp")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(body)
-    draft.replace(path)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from wangge.demo import make_grids, read_divisions
+from wangge.demo import ROWS_PER_GRID, make_grids, read_divisions
 from wangge.identity.trees import number_areas
 from wangge.model.load import load_model
 from wangge.model.values_of_kinds import parse_value
@@ -109,6 +109,11 @@ def test_incidents_are_events_for_the_most_part_and_in_order_of_time(rows: Rows)
             if n in row
         ]
         assert times == sorted(times)
+
+
+def test_the_bar_of_progress_knows_how_many_rows_there_will_be(rows: Rows) -> None:
+    made = sum(len(found) for found in rows.values())
+    assert abs(made / (16 * ROWS_PER_GRID) - 1) < 0.02
 
 
 def test_everybody_is_visibly_synthetic(rows: Rows) -> None:

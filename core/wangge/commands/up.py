@@ -48,6 +48,6 @@ def _steps(demo: bool) -> list[Step]:
     async def demonstrate(settings: Settings, runtime: Runtime) -> None:
         from ..demo import ensure
 
-        await ensure(settings)
+        await ensure(settings, runtime)
 
     return [plan, demonstrate] if demo else [plan]

@@ -98,6 +98,15 @@ class Load:
                 draft.faults.append(Fault("field.required", (field.id,), field=field.id))
         return draft
 
+    async def unstored(self, drafts: list[Draft]) -> list[Draft]:
+        """Those whose id is not in the table yet; the rows of one batch are there all or none."""
+        table = names.table(self._kit.model.entities[self._entity])
+        ids = [draft.id for draft in drafts]
+        found = {
+            row["id"] for row in await self._kit.pool.fetch(f"SELECT id FROM {table} WHERE id = ANY($1::uuid[])", ids)
+        }
+        return [draft for draft in drafts if draft.id not in found]
+
     async def check(self, drafts: list[Draft], storing: Awaitable[None] | None) -> None:
         """Places, references, codes, hooks and checks of a batch, set by set. Raises BatchRejected."""
         self._refuse(drafts)

@@ -19,10 +19,19 @@ Chunk = tuple[str, list[Any]]
 
 
 async def load_all(
-    kit: Kit, batches: Iterable[Batch], actor: Actor, reason: str, progress: Progress | None = None
+    kit: Kit,
+    batches: Iterable[Batch],
+    actor: Actor,
+    reason: str,
+    progress: Progress | None = None,
+    *,
+    resume: bool = False,
 ) -> int:
-    """Load batches in their order; how many rows. Raises BatchRejected: what came before the faulty batch is stored."""
-    pipeline = Pipeline(kit, actor, reason)
+    """Load batches in their order; how many rows. Raises BatchRejected: what came before the faulty batch is stored.
+
+    With `resume` rows that are stored already are left out, so that a load that was interrupted can be run again.
+    """
+    pipeline = Pipeline(kit, actor, reason, resume=resume)
     chunks = _chunks(batches)
     try:
         while (drafts := await asyncio.to_thread(pipeline.take, chunks)) is not None:
@@ -45,8 +54,9 @@ def _chunks(batches: Iterable[Batch]) -> Iterator[Chunk]:
 class Pipeline:
     """One batch is being stored while the next is prepared; an entity waits for the entity before it."""
 
-    def __init__(self, kit: Kit, actor: Actor, reason: str) -> None:
+    def __init__(self, kit: Kit, actor: Actor, reason: str, *, resume: bool = False) -> None:
         self._kit = kit
+        self._resume = resume
         self._actor = actor
         self._reason = reason
         self._loads: dict[str, Load] = {}
@@ -72,12 +82,14 @@ class Pipeline:
         load = self._load(entity)
         if self._storing is not None and entity != self._entity:
             await self._storing
+        self.done[entity] = self.done.get(entity, 0) + len(drafts)
+        if self._resume and not (drafts := await load.unstored(drafts)):
+            return
         await load.check(drafts, self._storing)
         encoded = await asyncio.to_thread(load.encode, drafts)
         if self._storing is not None:
             await self._storing
         self._storing, self._entity = asyncio.create_task(load.store(drafts, encoded)), entity
-        self.done[entity] = self.done.get(entity, 0) + len(drafts)
 
     async def settle(self) -> None:
         """Wait for the last batch."""

@@ -191,10 +191,16 @@ class Records:
         actor: Actor,
         reason: str,
         progress: Callable[[int], None] | None = None,
+        *,
+        resume: bool = False,
     ) -> int:
-        """Load rows in bulk as named system work; how many. `progress` is told the rows so far. Raises BatchRejected."""
+        """Load rows in bulk as named system work; how many. `progress` is told the rows so far. Raises BatchRejected.
+
+        With `resume` rows whose id is there already are left as they are: for a load that was interrupted.
+        """
         told = (lambda _, done: progress(done)) if progress else None
-        return await load_all(self.kit, (Batch(entity, [*rows]) for rows in batches), actor, reason, told)
+        found = (Batch(entity, [*rows]) for rows in batches)
+        return await load_all(self.kit, found, actor, reason, told, resume=resume)
 
     async def load_all(
         self,
@@ -202,9 +208,11 @@ class Records:
         actor: Actor,
         reason: str,
         progress: Callable[[str, int], None] | None = None,
+        *,
+        resume: bool = False,
     ) -> int:
         """Load batches of several entities in their order; how many rows. `progress` is told (entity, rows so far)."""
-        return await load_all(self.kit, batches, actor, reason, progress)
+        return await load_all(self.kit, batches, actor, reason, progress, resume=resume)
 
     async def _in_transaction(
         self,
