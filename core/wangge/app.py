@@ -16,6 +16,7 @@ from .events.sequencer import Sequencer
 from .graphql.engine import Engine
 from .http.callers import Callers
 from .http.console import Console, console_route, home_route
+from .http.deadline import deadline_of
 from .http.graphql import graphql_route
 from .http.headers import secured
 from .http.health import health_routes
@@ -69,7 +70,7 @@ def compose(settings: Settings) -> Parts:
     pool = Pool(runtime.database, "app", size=12)
     catalog = Catalog(model, hash_of(keys))
     scopes = Scopes(model, lambda: connect(runtime.database, "app"))
-    tokens, sessions = Tokens(pool, keys), Sessions(pool, keys)
+    tokens, sessions = Tokens(pool, keys, scopes.clock.now), Sessions(pool, keys, scopes.clock.now)
     scopes.dropped += [tokens.forget, sessions.forget]
     records = Records(pool, catalog, hooks, keys)
     reads = Reads(pool, settings.home / "journal")
@@ -84,6 +85,7 @@ def build(settings: Settings) -> Any:
     pool, scopes, engine = parts.pool, parts.scopes, parts.engine
     callers = Callers(parts.tokens, parts.sessions)
     console = Console(STATIC)
+    deadline = deadline_of(settings.request_seconds)
     ready: list[bool] = []
 
     @asynccontextmanager
@@ -102,8 +104,8 @@ def build(settings: Settings) -> Any:
 
     app = Litestar(
         route_handlers=[
-            graphql_route(engine, scopes, callers, console),
-            session_route(callers, scopes),
+            graphql_route(engine, scopes, callers, console, deadline),
+            session_route(callers, scopes, deadline),
             home_route(),
             console_route(console),
             *health_routes(pool, scopes, ready),

@@ -18,6 +18,11 @@ from . import commands
 from .errors import WanggeError
 
 
+UNMADE = frozenset(("42P01", "42703", "42883", "3F000"))
+"""SQLSTATE of what a database lacks to which no plan, or an older one, was applied."""
+FORBIDDEN = "42501"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the status for the shell."""
     args = build_parser().parse_args(arguments)
@@ -34,11 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for each in _leaves(ours):
             print(f"wangge: {each}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `| head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        print(f"wangge: {_about_file(error)}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if (sentence := _about_database(error)) is None:
+            raise
+        print(f"wangge: {sentence}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -56,6 +69,29 @@ def build_parser() -> argparse.ArgumentParser:
         for name in set(subparsers.choices) - before:
             _complete(subparsers.choices[name], module)
     return parser
+
+
+def _about_file(error: OSError) -> str:
+    """What the operating system refuses, with the file."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or type(error).__name__}"
+
+
+def _about_database(error: Exception) -> str | None:
+    """What PostgreSQL refuses in one line; None when the error comes from elsewhere."""
+    state = getattr(error, "sqlstate", None)
+    if not isinstance(state, str):
+        return None
+    if state in UNMADE:
+        return "this database has no tables of this version of Wangge: run `wangge apply`, or start `wangge up`, first"
+    if state == FORBIDDEN:
+        return f"the database user has too few rights ({_line(error)}): name the owner with WANGGE_DATABASE_OWNER_URL"
+    return f"PostgreSQL refused: {_line(error)} ({state})"
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error."""
+    return str(error).partition("\n")[0]
 
 
 def _complete(parser: argparse.ArgumentParser, module: Any) -> None:

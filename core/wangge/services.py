@@ -55,20 +55,31 @@ class Services:
         return self.s3.service if self.s3 is not None else s3_from_url(self._settings.s3_url or "")
 
     def stop(self) -> None:
-        """Stop what was started; everything acknowledged stays."""
+        """Stop what was started, both at the same time; everything acknowledged stays."""
         if self.s3 is not None:
-            self.s3.stop()
+            self.s3.ask_to_stop()
         if self.postgres is not None:
             self.postgres.stop()
+        if self.s3 is not None:
+            self.s3.stop()
 
 
 @contextmanager
-def services_of(settings: Settings, *, s3: bool = False) -> Iterator[Runtime]:
-    """The services for the length of a command: those of a running `wangge up`, else started and stopped here."""
+def services_of(settings: Settings, *, s3: bool = False, create: bool = False) -> Iterator[Runtime]:
+    """The services for the length of a command: those of a running `wangge up`, else started and stopped here.
+
+    Without `create` a home that has no data yet is a `ServiceError`: a command that asks for something makes no city.
+    """
     runtime = outside_services(settings)
     if runtime is not None:
         yield runtime
         return
+    if not create and settings.database_url is None and not _has_data(settings):
+        raise ServiceError(
+            "service.no_data",
+            f"{settings.home} holds no city yet: start one with `wangge up`, or name the folder of one with WANGGE_HOME",
+            home=str(settings.home),
+        )
     services = Services(settings)
     try:
         runtime = services.start(s3=s3)
@@ -81,6 +92,14 @@ def services_of(settings: Settings, *, s3: bool = False) -> Iterator[Runtime]:
         yield runtime
     finally:
         services.stop()
+
+
+def _has_data(settings: Settings) -> bool:
+    """Whether an embedded database was ever made in this home; when we may not look, the start says why."""
+    try:
+        return (settings.home / "services" / "postgres").exists()
+    except OSError:
+        return True
 
 
 def _running(settings: Settings, in_use: ServiceError) -> Runtime:

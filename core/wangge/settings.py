@@ -22,6 +22,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "host": ("WANGGE_HOST", "an address of this machine to listen on, such as 127.0.0.1"),
     "port": ("WANGGE_PORT", "a port from 0 (any free one) to 65535"),
     "workers": ("WANGGE_WORKERS", "a number of server processes from 1 to 64"),
+    "request_seconds": ("WANGGE_REQUEST_SECONDS", "the seconds that a request may take, from 1 to 600"),
     "database_url": ("WANGGE_DATABASE_URL", "postgresql://user:password@host:5432/name of a PostgreSQL 18 or newer"),
     "database_owner_url": ("WANGGE_DATABASE_OWNER_URL", "the same database as a user who may create schemas"),
     "s3_url": ("WANGGE_S3_URL", "http(s)://access-key:secret-key@host:port/bucket-prefix of an S3 service"),
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    request_seconds: int = 30
     database_url: str | None = None
     database_owner_url: str | None = None
     s3_url: str | None = None
@@ -59,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             host=given["host"] or "127.0.0.1",
             port=_whole("port", given["port"], 8000, 0, 65535),
             workers=_whole("workers", given["workers"], 1, 1, 64),
+            request_seconds=_whole("request_seconds", given["request_seconds"], 30, 1, 600),
             database_url=_url("database_url", given["database_url"], ("postgresql", "postgres")),
             database_owner_url=_url("database_owner_url", given["database_owner_url"], ("postgresql", "postgres")),
             s3_url=_url("s3_url", given["s3_url"], ("http", "https")),

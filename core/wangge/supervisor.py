@@ -27,7 +27,7 @@ from .services import Services
 from .settings import Settings
 from .store.connection import connect
 
-DRAIN_SECONDS = 13.0
+DRAIN_SECONDS = 12.0
 Step = Callable[[Settings, Runtime], Coroutine[Any, Any, None]]
 """What must be done once the services run: apply the plan, fill the demonstration."""
 _TICK = 0.2
@@ -121,12 +121,17 @@ class Supervisor:
         """Start a service again that died; when it does not start, say so and try again."""
         if time.monotonic() < self._mend_at:
             return
+        self._serving = False  # a start may take long, so a signal may interrupt it
         try:
+            if self._stopping:
+                return
             mended = self._services.mend()
-        except ServiceError as error:
+        except (ServiceError, OSError) as error:  # also a full disk: whoever makes room finds us trying
             self._mend_at = time.monotonic() + _MEND_SECONDS
             say(f"{error}; the next try is in {_MEND_SECONDS:.0f} s")
             return
+        finally:
+            self._serving = True
         for name in mended:
             say(f"{name} had ended and was started again")
         if "object storage" in mended and self._services.s3 is not None:

@@ -23,7 +23,7 @@ from .errors import WanggeError
 from .settings import Settings
 
 BEAT_SECONDS = 0.5
-DRAIN_SECONDS = 12
+DRAIN_SECONDS = 11
 """How long requests that have begun may go on after SIGTERM."""
 
 

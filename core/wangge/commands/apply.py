@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = Settings.from_environment(os.environ)
     model = load(settings, args.paths)
-    with services_of(settings) as runtime:
+    with services_of(settings, create=True) as runtime:
         applied = asyncio.run(
             apply_model(
                 runtime.database,

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings.from_environment(os.environ)
     began = time.monotonic()
     bar = Bar(sys.stderr)
-    with services_of(settings) as runtime:
+    with services_of(settings, create=True) as runtime:
 
         async def work() -> bool:
             await prepare(settings, runtime.database)

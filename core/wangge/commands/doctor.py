@@ -85,17 +85,21 @@ def _services(settings: Settings) -> str:
 
 
 def _postgres(settings: Settings) -> str:
-    from ..store.place import settle
+    from ..store.place import leave, settle
     from ..store.programs import postgres_programs, postgres_version
 
     place = settle(settings.home)
+    leave(place)
     return f"{postgres_version()} from {postgres_programs(place)}, data in {place.folder}, as user {place.user}"
 
 
 def _connect(settings: Settings) -> str:
     from ..store.embedded import attached
+    from ..store.place import leave
 
-    return " ".join(attached(settings.home).psql())
+    server = attached(settings.home)
+    leave(server.place)
+    return " ".join(server.psql())
 
 
 def _tables(settings: Settings) -> str:

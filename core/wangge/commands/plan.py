@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = Settings.from_environment(os.environ)
     model = load(settings, args.paths)
-    with services_of(settings) as runtime:
+    with services_of(settings, create=True) as runtime:
         findings = asyncio.run(plan_model(runtime.database, model))
     if args.json:
         print_json(findings)

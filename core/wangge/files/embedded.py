@@ -64,6 +64,11 @@ class EmbeddedS3:
             self.stop()
             raise
 
+    def ask_to_stop(self) -> None:
+        """Let it begin to end; `stop` waits for it."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End it; acknowledged objects are on disk, so nothing is lost when it must be killed."""
         if self._process is not None and self._place is not None:

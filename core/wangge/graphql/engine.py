@@ -25,7 +25,7 @@ from graphql import (
 
 from ..audit.reads import Reading, Reads, record
 from ..crypto import Keys
-from ..errors import Denied, Invalid, RequestError
+from ..errors import Denied, Invalid, RequestError, Unavailable
 from ..model.conditions import parse_filter
 from ..model.filter import Every
 from ..modules.hooks import Hooks
@@ -483,6 +483,9 @@ def translated(error: Exception) -> RequestError:
         return Invalid("value.invalid", "a value of the request is out of range or of the wrong form")
     if isinstance(error, RequestError):
         return error
+    if name in ("DiskFullError", "OutOfMemoryError", "InsufficientResourcesError"):
+        log.error("database_full", exc_info=error)
+        return Unavailable("database.full", "the database has no room left, nothing was stored: tell the operators")
     mark = uuid.uuid4().hex[:12]
     log.error("unexpected", id=mark, exc_info=error)
     unexpected = RequestError(

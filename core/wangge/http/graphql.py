@@ -16,6 +16,7 @@ from ..graphql.engine import Answer, Engine, Request
 from ..identity.scopes import Scopes
 from .callers import Callers
 from .console import Console
+from .deadline import Deadline
 from .messages import body_of, headers_of, language_of, send
 
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -46,8 +47,10 @@ class NotAcceptable(Invalid):
     status = 406
 
 
-def graphql_route(engine: Engine, scopes: Scopes, callers: Callers, console: Console) -> ASGIRouteHandler:
-    """The route."""
+def graphql_route(
+    engine: Engine, scopes: Scopes, callers: Callers, console: Console, deadline: Deadline
+) -> ASGIRouteHandler:
+    """The route; every request is answered within the deadline."""
 
     @asgi("/graphql", copy_scope=False)
     async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +58,7 @@ def graphql_route(engine: Engine, scopes: Scopes, callers: Callers, console: Con
         if scope["method"] == "GET" and _wants_page(headers):  # type: ignore[typeddict-item] # an HTTP scope has a method
             await console.page("graphiql/index.html", send)
             return
-        await _serve(scope, receive, send, headers, engine, scopes, callers)
+        await _serve(scope, receive, send, headers, engine, scopes, callers, deadline)
 
     return graphql
 
@@ -74,6 +77,7 @@ async def _serve(
     engine: Engine,
     scopes: Scopes,
     callers: Callers,
+    deadline: Deadline,
 ) -> None:
     """One request: who, what, answer."""
     type_ = PLAIN_JSON
@@ -81,9 +85,10 @@ async def _serve(
         type_ = _accepted(headers)
         if scope["method"] not in ("GET", "POST"):
             raise WrongMethod("request.method", "use POST, or GET for queries")
-        request = await _request(scope, receive, headers)
-        credential = await callers.credential(headers, writes=scope["method"] == "POST")
-        answer = await engine.execute(request, await scopes.scope(credential), credential)
+        async with deadline():
+            request = await _request(scope, receive, headers)
+            credential = await callers.credential(headers, writes=scope["method"] == "POST")
+            answer = await engine.execute(request, await scopes.scope(credential), credential)
     except RequestError as error:
         body = msgspec.json.encode({"errors": [engine.refusal(error, language_of(headers))]})
         more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}

@@ -14,6 +14,7 @@ from litestar.types import Receive, Scope, Send
 from ..errors import Invalid, RequestError
 from ..identity.scopes import Scopes
 from .callers import COOKIE, Callers
+from .deadline import Deadline
 from .messages import body_of, cookies_of, headers_of, send, send_json, send_problem
 
 
@@ -24,7 +25,7 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
     password: str
 
 
-def session_route(callers: Callers, scopes: Scopes) -> ASGIRouteHandler:
+def session_route(callers: Callers, scopes: Scopes, deadline: Deadline) -> ASGIRouteHandler:
     """POST {login, password} sets the cookie; GET gives {account, csrf, expiresAt}; DELETE ends the session."""
 
     @asgi("/session", copy_scope=False)
@@ -32,18 +33,26 @@ def session_route(callers: Callers, scopes: Scopes) -> ASGIRouteHandler:
         http: Any = scope
         headers = headers_of(scope)
         try:
-            if http["method"] == "POST":
-                await _sign_in(http, receive, send, headers, callers)
-            elif http["method"] == "GET":
-                await _show(send, headers, callers, scopes)
-            elif http["method"] == "DELETE":
-                await _sign_out(http, send, headers, callers)
-            else:
-                await _not_here(send)
+            async with deadline():
+                await _answer(http, receive, send, headers, callers, scopes)
         except RequestError as error:
             await send_problem(send, error)
 
     return session
+
+
+async def _answer(
+    scope: Any, receive: Receive, sender: Send, headers: Mapping[str, str], callers: Callers, scopes: Scopes
+) -> None:
+    """What the method asks for."""
+    if scope["method"] == "POST":
+        await _sign_in(scope, receive, sender, headers, callers)
+    elif scope["method"] == "GET":
+        await _show(sender, headers, callers, scopes)
+    elif scope["method"] == "DELETE":
+        await _sign_out(scope, sender, headers, callers)
+    else:
+        await _not_here(sender)
 
 
 async def _sign_in(scope: Any, receive: Receive, sender: Send, headers: Mapping[str, str], callers: Callers) -> None:

@@ -23,7 +23,7 @@ WHERE e.removed_at IS NULL AND m.removed_at IS NULL AND m.state = 'INSTALLED' OR
 DISTRICTS = (
     "SELECT id, ord, ord_end FROM wangge.area WHERE kind IN ('district', 'functional_zone') AND removed_at IS NULL"
 )
-COUNTERS = "SELECT kind, value FROM wangge.change_counter"
+COUNTERS = "SELECT kind, value, clock_timestamp() AS now FROM wangge.change_counter"
 ACCOUNT = """SELECT id, login, name, state, person, area_id, clock_timestamp() AS now
 FROM wangge.account WHERE id = $1 AND removed_at IS NULL"""
 POSTS = """SELECT p.id, p.role, p.area_id, p.district_id, p.valid_from, p.valid_to, p.unit,

@@ -6,8 +6,8 @@ import asyncio
 import collections
 import datetime as dt
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,8 @@ from ..policy.build import build_scope
 from ..policy.roles import Roles
 from ..policy.scope import Scope
 from ..policy.world import World
+from ..store.clock import DatabaseClock
+from ..store.connection import LOST
 from .loading import COUNTERS, load_facts, load_world
 
 log = structlog.get_logger("wangge.scopes")
@@ -27,7 +29,10 @@ POLL = 0.4
 CONFIRMED = 1.0
 """seconds for which a look is good."""
 KEPT = 20_000
+LONGEST = 3.0
+"""seconds that a question to the database about rights may take."""
 CHANGES = "SELECT kind, subject, counter FROM wangge.change_log WHERE kind = $1 AND counter > $2"
+T = TypeVar("T")
 WORLD_KINDS = frozenset(("rule", "module", "area"))
 
 
@@ -55,7 +60,9 @@ class Scopes:
         self._confirmed = -1e9
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._offset = dt.timedelta(0)
+        self._failed = -1e9
+        self.clock = DatabaseClock()
+        """ends of posts, tokens and sessions are compared with it."""
         self.dropped: list[Callable[[frozenset[str]], None]] = []
         """called with the subjects of every change (`account:<id>`, `token:<id>`, ...)."""
 
@@ -93,23 +100,39 @@ class Scopes:
                 failing = True
 
     async def _look(self) -> None:
-        """Read the counters, and what they count, on the own connection."""
+        """Read the counters, and what they count, on the own connection. Raises Unavailable."""
+        asked = time.monotonic()
         async with self._lock:
-            try:
-                async with asyncio.timeout(3):  # not wait_for, which in Python 3.11 may swallow a cancellation
-                    await self._read()
-            except BaseException:
-                broken, self._connection = self._connection, None
-                if broken is not None:
-                    broken.terminate()
+            if self._failed > asked:  # whoever was before us has just tried: nobody waits for many tries in a row
+                raise _unconfirmed()
+            await self._patiently(self._read())
+
+    async def _patiently(self, asking: Coroutine[Any, Any, T]) -> T:
+        """Ask on the own connection, which is given up when it is lost or silent. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(LONGEST):  # not wait_for, which in Python 3.11 may swallow a cancellation
+                return await asking
+        except BaseException as error:
+            if isinstance(error, Unauthenticated | PolicyError):
                 raise
+            broken, self._connection = self._connection, None
+            if broken is not None:
+                broken.terminate()
+            if isinstance(error, Exception):
+                self._failed = time.monotonic()
+            if isinstance(error, (TimeoutError, Unavailable, *LOST)):
+                raise _unconfirmed() from error
+            raise
 
     async def _read(self) -> None:
         """One look; `_confirmed` is the moment before it, never after."""
         began = time.monotonic()
         if self._connection is None:
             self._connection = await self._connect()
-        counters = {row["kind"]: row["value"] for row in await self._connection.fetch(COUNTERS)}
+        rows = await self._connection.fetch(COUNTERS)
+        counters = {row["kind"]: row["value"] for row in rows}
+        if rows:
+            self.clock.set(rows[0]["now"])
         if self._world is None:
             await self._reload()
         elif counters != dict(self._world.counters):
@@ -151,9 +174,7 @@ class Scopes:
         try:
             await self._look()
         except Exception as error:
-            raise Unavailable(
-                "policy.unconfirmed", "the rights of the caller cannot be confirmed now; try again"
-            ) from error
+            raise _unconfirmed() from error
 
     async def refresh(self) -> None:
         """Look again at once: a write found that its Scope had been overtaken."""
@@ -164,7 +185,7 @@ class Scopes:
         """The caller's Scope; raises Unauthenticated when the account may not act any more."""
         await self.confirm()
         found = self._scopes.get(credential)
-        if found is not None and (found.valid_until is None or dt.datetime.now(dt.UTC) < found.valid_until):
+        if found is not None and (found.valid_until is None or self.clock.now() < found.valid_until):
             self._scopes.move_to_end(credential)
             return found
         made = await self._build(credential)
@@ -177,14 +198,21 @@ class Scopes:
         """Read the facts and compile the grants."""
         async with self._lock:
             if self._connection is None or self._roles is None:
-                raise Unavailable("policy.unconfirmed", "the rights of the caller cannot be confirmed now; try again")
-            facts = await load_facts(
-                self._connection,
-                credential.account,
-                token=credential.token,
-                only_posts=credential.posts,
-                until=credential.until,
+                raise _unconfirmed()
+            facts = await self._patiently(
+                load_facts(
+                    self._connection,
+                    credential.account,
+                    token=credential.token,
+                    only_posts=credential.posts,
+                    until=credential.until,
+                )
             )
             if facts is None:
                 raise Unauthenticated("auth.account_disabled", "this account cannot be used any more")
             return build_scope(self.world, self._roles, facts)
+
+
+def _unconfirmed() -> Unavailable:
+    """The answer while the counters cannot be read."""
+    return Unavailable("policy.unconfirmed", "the rights of the caller cannot be confirmed now; try again")

@@ -9,6 +9,7 @@ import datetime as dt
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -60,7 +61,9 @@ async def set_password(connection: Any, account: UUID, password: str) -> None:
 class Sessions:
     """Signs in, checks cookies, signs out."""
 
-    def __init__(self, pool: Any, keys: Keys) -> None:
+    def __init__(self, pool: Any, keys: Keys, now: Callable[[], dt.datetime]) -> None:
+        """`now` tells the time in the database."""
+        self._now = now
         self._pool = pool
         self._keys = keys
         self._known: collections.OrderedDict[str, Credential] = collections.OrderedDict()
@@ -112,7 +115,7 @@ class Sessions:
             self._known[cookie] = known
             if len(self._known) > 20_000:
                 self._known.popitem(last=False)
-        if known.until is not None and known.until <= dt.datetime.now(dt.UTC):
+        if known.until is not None and known.until <= self._now():
             raise ended()
         return known
 

@@ -6,6 +6,7 @@ import collections
 import datetime as dt
 import hmac
 import secrets
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +70,9 @@ async def revoke_token(connection: Any, public: str) -> bool:
 class Tokens:
     """Checks tokens; what was found valid is remembered until a change names the token or its account."""
 
-    def __init__(self, pool: Any, keys: Keys) -> None:
+    def __init__(self, pool: Any, keys: Keys, now: Callable[[], dt.datetime]) -> None:
+        """`now` tells the time in the database."""
+        self._now = now
         self._pool = pool
         self._keys = keys
         self._known: collections.OrderedDict[bytes, Credential] = collections.OrderedDict()
@@ -89,7 +92,7 @@ class Tokens:
             self._known[digest] = known
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
-        if known.until is not None and known.until <= dt.datetime.now(dt.UTC):
+        if known.until is not None and known.until <= self._now():
             raise refused()
         return known
 

@@ -29,6 +29,8 @@ from .seeding import seed
 
 LOCK = 7146002
 """The advisory lock of an apply; 7146001 is that of policy changes."""
+OLDEST = 18
+"""The first PostgreSQL with `uuidv7` and virtual columns."""
 LOCK_TIMEOUT = "200ms"
 ATTEMPTS = 100
 NOTE = "INSERT INTO wangge.plan_step (model, name, statements, allowed) VALUES ($1, $2, $3, $4)"
@@ -93,11 +95,23 @@ async def _alone(database: Database) -> AsyncIterator[Any]:
     """
     connection = await connect(database, "owner")
     try:
+        check_version(connection.get_server_version().major)
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.05)
         yield connection
     finally:
         await connection.close()
+
+
+def check_version(major: int) -> None:
+    """Raises PlanError for a PostgreSQL that lacks what the tables need."""
+    if major < OLDEST:
+        raise PlanError(
+            "plan.old_postgres",
+            f"the database is PostgreSQL {major}, and Wangge needs {OLDEST} or newer: name another one with "
+            "WANGGE_DATABASE_URL, or unset it for the embedded one",
+            found=major,
+        )
 
 
 async def _patiently(attempt: Callable[[], Awaitable[Applied]], tell: Progress) -> Applied:

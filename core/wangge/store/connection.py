@@ -52,14 +52,21 @@ async def connect(
         )
         await _set_codecs(connection)
     except (TimeoutError, *LOST, asyncpg.PostgresError) as error:
-        raise unavailable(error) from error
+        raise unavailable(error, database.place) from error
     return connection
 
 
-def unavailable(error: BaseException) -> Unavailable:
-    """The answer for a lost or refused connection."""
+def unavailable(error: BaseException, place: str = "") -> Unavailable:
+    """The answer for a lost or refused connection; `place` is where the database should be."""
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError):
+        return Unavailable(
+            "database.refused",
+            f"the database refuses the connection ({error}): mend user, password and name in WANGGE_DATABASE_URL "
+            "and WANGGE_DATABASE_OWNER_URL",
+        )
     return Unavailable(
-        "database.unavailable", f"the database cannot be reached ({type(error).__name__}): try again in a moment"
+        "database.unavailable",
+        f"the database{f' {place}' if place else ''} cannot be reached ({type(error).__name__}): try again in a moment",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -31,6 +32,14 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     def embedded(self) -> bool:
         """Whether it lives in our own server."""
         return self.url is None
+
+    @property
+    def place(self) -> str:
+        """Where it is, without secrets."""
+        if self.url is None:
+            return f"{self.host}/{self.name}"
+        parts = urlsplit(self.url)
+        return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def arguments(self, role: Role) -> dict[str, Any]:
         """What `asyncpg.connect` needs to connect as `role`; an external database has two users at most."""

@@ -63,7 +63,7 @@ class Place(msgspec.Struct, frozen=True):
 
 def settle(home: Path) -> Place:
     """Find or make the folders of the services of `home`. Raises `ServiceError`."""
-    name = hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:12]
+    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]  # one name, however the home is spelt
     root = os.geteuid() == 0
     try:
         home.mkdir(mode=0o755 if root else 0o700, parents=True, exist_ok=True)
