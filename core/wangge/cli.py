@@ -17,7 +17,6 @@ from typing import Any
 from . import commands
 from .errors import WanggeError
 
-
 UNMADE = frozenset(("42P01", "42703", "42883", "3F000"))
 """SQLSTATE of what a database lacks to which no plan, or an older one, was applied."""
 FORBIDDEN = "42501"

@@ -190,7 +190,7 @@ def address(listener: socket.socket) -> str:
 
 def say(sentence: str) -> None:
     """One line for the person who started us."""
-    with contextlib.suppress(BrokenPipeError):  # whoever listened may have gone
+    with contextlib.suppress(OSError):  # whoever listened may have gone, the disk of the log may be full
         print(f"wangge: {sentence}", file=sys.stdout, flush=True)
 
 

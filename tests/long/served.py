@@ -81,7 +81,8 @@ class Served:
 
     def postgres(self) -> list[int]:
         """The database server with all its processes, itself first."""
-        return [self.children("bin/postgres")[0], *sorted(family(self.children("bin/postgres")[0]))[1:]]
+        first = max(self.children("bin/postgres -D"), key=lambda pid: len(family(pid)))
+        return [first, *(family(first) - {first})]
 
     def end(self) -> int:
         """SIGTERM and its status."""
@@ -164,6 +165,9 @@ class Stream:
             return False
         if body.get("errors"):
             self.answers.update(f"{answer.status_code} {error['extensions']['code']}" for error in body["errors"])
+            return False
+        if body.get("data") is None:
+            self.answers.add(f"{answer.status_code} {answer.text[:200]}")
             return False
         made = body["data"]["createIncident"]
         (self.refused if made["errors"] else self.acknowledged).add(given["id"])

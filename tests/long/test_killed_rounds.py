@@ -40,7 +40,7 @@ async def _hurt(served: Served, stream: Stream, victim: str) -> float:
     """Kill one part of it while it writes, and wait until it is ready; the moment of the kill."""
     assert served.process is not None
     pids = {
-        "database": lambda: served.children("bin/postgres")[:1],
+        "database": lambda: served.postgres()[:1],
         "server": lambda: served.children("wangge.worker")[:1],
         "supervisor": lambda: [served.process.pid] if served.process else [],
         "backend": lambda: served.postgres()[-1:],

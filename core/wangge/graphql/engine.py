@@ -245,6 +245,12 @@ ACCOUNT = "\0account"
 """the key under which a request's account stands beside its variables."""
 
 
+class Internal(RequestError):
+    """A fault of ours."""
+
+    status = 500
+
+
 def _convert(hooks: Hooks) -> dict[str, Root]:
     """All handwritten root fields; two modules that name one alike is a mistake of the second, which is left out."""
     found = convert("wangge", me.Query, None, Trace())
@@ -488,7 +494,7 @@ def translated(error: Exception) -> RequestError:
         return Unavailable("database.full", "the database has no room left, nothing was stored: tell the operators")
     mark = uuid.uuid4().hex[:12]
     log.error("unexpected", id=mark, exc_info=error)
-    unexpected = RequestError(
+    unexpected = Internal(
         "internal", f"something went wrong on our side; tell the operators this number: {mark}", id=mark
     )
     return unexpected

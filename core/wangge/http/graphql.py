@@ -12,7 +12,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from ..errors import Invalid, RequestError, Unauthenticated
-from ..graphql.engine import Answer, Engine, Request
+from ..graphql.engine import Answer, Engine, Request, translated
 from ..identity.scopes import Scopes
 from .callers import Callers
 from .console import Console
@@ -89,16 +89,22 @@ async def _serve(
             request = await _request(scope, receive, headers)
             credential = await callers.credential(headers, writes=scope["method"] == "POST")
             answer = await engine.execute(request, await scopes.scope(credential), credential)
-    except RequestError as error:
-        body = msgspec.json.encode({"errors": [engine.refusal(error, language_of(headers))]})
-        more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
-        if isinstance(error, WrongMethod):
-            more["allow"] = "GET, POST"
-        if "retry_after" in error.facts:
-            more["retry-after"] = str(error.facts["retry_after"])
-        await send(sender, error.status, body, f"{type_}; charset=utf-8", more)
+    except Exception as error:
+        refused = translated(error)
+        body = msgspec.json.encode({"errors": [engine.refusal(refused, language_of(headers))]})
+        await send(sender, refused.status, body, f"{type_}; charset=utf-8", _headers(refused))
         return
     await send(sender, _status(answer, type_), answer.body, f"{type_}; charset=utf-8")
+
+
+def _headers(error: RequestError) -> dict[str, str]:
+    """What a refusal says beside its body."""
+    more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
+    if isinstance(error, WrongMethod):
+        more["allow"] = "GET, POST"
+    if "retry_after" in error.facts:
+        more["retry-after"] = str(error.facts["retry_after"])
+    return more
 
 
 def _status(answer: Answer, type_: str) -> int:

@@ -11,7 +11,8 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from ..errors import Invalid, RequestError
+from ..errors import Invalid
+from ..graphql.engine import translated
 from ..identity.scopes import Scopes
 from .callers import COOKIE, Callers
 from .deadline import Deadline
@@ -35,8 +36,8 @@ def session_route(callers: Callers, scopes: Scopes, deadline: Deadline) -> ASGIR
         try:
             async with deadline():
                 await _answer(http, receive, send, headers, callers, scopes)
-        except RequestError as error:
-            await send_problem(send, error)
+        except Exception as error:
+            await send_problem(send, translated(error))
 
     return session
 
