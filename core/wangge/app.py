@@ -69,7 +69,7 @@ def compose(settings: Settings) -> Parts:
     keys = load_keys(settings.home, settings.key_file)
     pool = Pool(runtime.database, "app", size=12)
     catalog = Catalog(model, hash_of(keys))
-    scopes = Scopes(model, lambda: connect(runtime.database, "app"))
+    scopes = Scopes(model, lambda: connect(runtime.database, "app"), absent=hooks.quarantined)
     tokens, sessions = Tokens(pool, keys, scopes.clock.now), Sessions(pool, keys, scopes.clock.now)
     scopes.dropped += [tokens.forget, sessions.forget]
     records = Records(pool, catalog, hooks, keys)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar, get_args
+from uuid import UUID
 
 from .errors import Invalid
 
@@ -19,6 +20,8 @@ class Rejected(Invalid):
     def __init__(self, code: str, /, *, field: str | None = None, **facts: Any) -> None:
         super().__init__(code, code, **facts)
         self.field = field
+        self.row: UUID | None = None
+        """the row that it is about; set by who called the hook."""
 
 
 class Warn(Invalid):
@@ -27,6 +30,8 @@ class Warn(Invalid):
     def __init__(self, code: str, /, *, field: str | None = None, **facts: Any) -> None:
         super().__init__(code, code, **facts)
         self.field = field
+        self.row: UUID | None = None
+        """the row that it is about; set by who called the hook."""
 
 
 class Flag:

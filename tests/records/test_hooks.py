@@ -37,6 +37,8 @@ class Module:
             raise RuntimeError("a secret")
         if name == "flag":
             return {"$flags": [Flag("base.test_flagged", why="x")], "lifts": 3}
+        if name == "seven":
+            return 7  # type: ignore[return-value] # what a module without types may do
         return {"builtYear": 2000} if name == "fill" else None
 
     @hookimpl
@@ -110,7 +112,21 @@ async def test_a_hook_refuses_and_nothing_is_stored(hooked: City) -> None:
 async def test_what_a_hook_asks_can_be_confirmed(hooked: City) -> None:
     asked = await create(hooked, "ask")
     assert (asked.ids, [(w.path, w.code) for w in asked.warnings]) == ((), [(("name",), "base.test_asked")])
-    assert len((await create(hooked, "ask", confirm=frozenset({"base.test_asked"}))).ids) == 1
+    made = await create(hooked, "ask", confirm=frozenset({"base.test_asked"}))
+    entry = "SELECT confirmed FROM wangge.ledger_entry WHERE row_id = $1"
+    assert await hooked.pool.fetchval(entry, made.ids[0]) == ["base.test_asked"]
+
+
+async def test_what_a_hook_refuses_is_told_of_its_own_row(hooked: City) -> None:
+    wires = [{"area": hooked.areas["north_1"].id, "code": "T", "name": name} for name in ("fine", "refuse")]
+    made = await hooked.records.create(hooked.scope("north"), "base.building", wires)
+    assert [(error.index, error.code) for error in made.errors] == [(1, "base.test_refused")]
+
+
+async def test_a_patch_that_is_none_names_the_module(hooked: City) -> None:
+    with pytest.raises(Invalid) as caught:
+        await create(hooked, "seven")
+    assert (caught.value.code, caught.value.facts["module"]) == ("module.failed", "base")
 
 
 async def test_a_failing_module_is_named_and_its_error_is_not_shown(hooked: City) -> None:

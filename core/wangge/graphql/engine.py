@@ -28,6 +28,7 @@ from ..crypto import Keys
 from ..errors import Denied, Invalid, RequestError, Unavailable
 from ..model.conditions import parse_filter
 from ..model.filter import Every
+from ..model.types import Model
 from ..modules.hooks import Hooks
 from ..modules.trace import Trace
 from ..policy.scope import Scope, Shape
@@ -103,8 +104,8 @@ class Engine:
         self._records = records
         self._reads = reads
         self.refusal = Refusals(records.kit.sentences)
+        self._handwritten = _convert(hooks, catalog.model)
         self._functions = hooks.computed_fields()
-        self._handwritten = _convert(hooks)
         self._schemas = Lru(KEPT_SCHEMAS)
         self._documents = Lru(KEPT_DOCUMENTS)
         self._plans = Lru(KEPT_PLANS)
@@ -251,13 +252,21 @@ class Internal(RequestError):
     status = 500
 
 
-def _convert(hooks: Hooks) -> dict[str, Root]:
-    """All handwritten root fields; two modules that name one alike is a mistake of the second, which is left out."""
+def _convert(hooks: Hooks, model: Model) -> dict[str, Root]:
+    """All handwritten root fields; two modules that name one alike is a mistake of the second, which is left out.
+
+    A module whose types cannot be made or converted is set aside. Raises SettingsError when another one needs it.
+    """
     found = convert("wangge", me.Query, None, Trace())
     for kind in ("graphql_query", "graphql_mutation"):
-        for module, made in hooks.graphql_types(kind):
-            query, mutation = (made, None) if kind == "graphql_query" else (None, made)
-            fields = convert(module, query, mutation, hooks.trace)
+        for module, make in hooks.graphql_types(kind):
+            try:
+                made = make()
+                query, mutation = (made, None) if kind == "graphql_query" else (None, made)
+                fields = convert(module, query, mutation, hooks.trace) if made is not None else {}
+            except Exception as error:
+                hooks.set_aside(module, model, error)
+                continue
             for name, root in fields.items():
                 if name in found:
                     log.error("root_field_taken", module=module, field=name, by=found[name].module)
@@ -379,8 +388,19 @@ class Run:
         )
         execution = Execution(self._operation.fragments, self._fill)
         given = {k: v for k, v in self._variables.items() if k != ACCOUNT}
-        made = await execution.run(handwritten, root.key, root.nodes, root.field, self._operation.node, given, context)
-        return msgspec.json.encode(made)
+        try:
+            made = await execution.run(
+                handwritten, root.key, root.nodes, root.field, self._operation.node, given, context
+            )
+            return msgspec.json.encode(made)
+        except (RequestError, GraphQLError):
+            raise
+        except Exception as error:
+            told = translated(error)
+            if told.code != "internal":
+                raise told from error
+            module = handwritten.module
+            raise Invalid("module.broke", f"the module {module} failed", module=module, **told.facts) from error
 
     async def _fill(self, reference: Any, nodes: list[FieldNode], field: Any) -> Any:
         """What the caller sees behind a `Ref` or `Query`: one more statement."""

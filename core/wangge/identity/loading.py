@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Container
 from typing import Any
 from uuid import UUID
 
@@ -34,13 +35,17 @@ WHERE p.account = $1 AND p.removed_at IS NULL AND (p.valid_to IS NULL OR p.valid
 ORDER BY p.valid_from, p.id"""
 
 
-async def load_world(connection: Any, model: Model) -> World:
-    """The stored policy in one snapshot; raises PolicyError when a stored rule cannot be read: then nothing is granted."""
+async def load_world(connection: Any, model: Model, absent: Container[str] = ()) -> World:
+    """The stored policy in one snapshot, without what switches on the `absent` modules.
+
+    Raises PolicyError when a stored rule cannot be read: then nothing is granted.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         counters = {row["kind"]: row["value"] for row in await connection.fetch(COUNTERS)}
         rules = tuple([_rule(row) for row in await connection.fetch(RULES)])
         inherits = {row["code"]: tuple(row["inherits"] or ()) for row in await connection.fetch(ROLES)}
-        enabled = tuple([Enabled(*row.values()) for row in await connection.fetch(ENABLED)])
+        stored = [Enabled(*row.values()) for row in await connection.fetch(ENABLED)]
+        enabled = tuple(one for one in stored if one.module not in absent)
         districts = {row["id"]: (row["ord"], row["ord_end"]) for row in await connection.fetch(DISTRICTS)}
     return World(model=model, rules=rules, inherits=inherits, enabled=enabled, districts=districts, counters=counters)
 

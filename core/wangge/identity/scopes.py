@@ -6,7 +6,7 @@ import asyncio
 import collections
 import datetime as dt
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -49,8 +49,10 @@ class Credential(msgspec.Struct, frozen=True):
 class Scopes:
     """Credential -> Scope, fresh within a second."""
 
-    def __init__(self, model: Model, connect: Callable[[], Any]) -> None:
+    def __init__(self, model: Model, connect: Callable[[], Any], absent: Container[str] = ()) -> None:
+        """`absent` are modules that could not start in this process: nobody has them."""
         self._model = model
+        self._absent = absent
         self._connect = connect
         """opens a connection outside the pool."""
         self._world: World | None = None
@@ -154,7 +156,7 @@ class Scopes:
 
     async def _reload(self) -> None:
         """Read the whole policy again."""
-        self._world = await load_world(self._connection, self._model)
+        self._world = await load_world(self._connection, self._model, self._absent)
         self._roles = Roles(self._world)
 
     def _drop(self, subjects: frozenset[str]) -> None:

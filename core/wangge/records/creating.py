@@ -123,14 +123,17 @@ async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: A
         )
         for draft in drafts
     ]
+    by_id = {draft.id: draft for draft in drafts}
     try:
-        patches = await kit.hooks.before_write(
+        patches, asked = await kit.hooks.before_write(
             changes, records, kit.concerned(drafts[0].entity, scope.shape.modules), order.confirm
         )
     except REFUSALS as error:
-        found = hook_fault(error)
-        (drafts[0].warnings if isinstance(error, Warn) else drafts[0].faults).append(found)
+        draft = by_id.get(error.row, drafts[0]) if error.row else drafts[0]
+        (draft.warnings if isinstance(error, Warn) else draft.faults).append(hook_fault(error))
         return
+    for row, warning in asked:
+        by_id[row].warnings.append(hook_fault(warning))
     for draft in drafts:
         try:
             take_patch(kit, draft, patches.get(draft.id, {}))

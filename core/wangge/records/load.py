@@ -263,9 +263,10 @@ class Load:
             for d in drafts
         ]
         try:
-            patches = await self._kit.hooks.before_write(changes, None, modules)
+            patches, _ = await self._kit.hooks.before_write(changes, None, modules)
         except Invalid as error:
-            drafts[0].faults.append(hook_fault(error))
+            row = getattr(error, "row", None)
+            next((d for d in drafts if d.id == row), drafts[0]).faults.append(hook_fault(error))
             return
         for draft in drafts:
             patch = patches.get(draft.id)
