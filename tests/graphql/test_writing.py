@@ -81,6 +81,18 @@ async def test_bad_input_says_where_and_what_and_stores_nothing(
     assert await city_owner.fetchval("SELECT count(*) FROM casework.case") == before
 
 
+async def test_a_grid_that_is_hidden_answers_like_one_that_is_missing(city: City) -> None:
+    hidden, missing = await grid_of(city, YUNYAN), "00000000-0000-7000-8000-000000000000"
+    answers = [
+        (await city.data(NANMING, CREATE, {"i": {**await incident(city), "gridAtReport": each, "area": None}}))[
+            "createIncident"
+        ]
+        for each in (hidden, missing)
+    ]
+    assert answers[0] == answers[1]
+    assert [(e["path"], e["code"]) for e in answers[0]["errors"]] == [(["gridAtReport"], "ref.unknown")]
+
+
 async def test_sentences_come_in_the_callers_language(city: City) -> None:
     given = {"i": await incident(city, description=None)}
     chinese = await city.ask(NANMING, CREATE, given)

@@ -112,10 +112,9 @@ async def test_a_row_out_of_reach_answers_like_a_missing_one(city: City, write: 
 
 async def test_a_row_cannot_be_moved_out_of_reach(city: City) -> None:
     own = await building(city)
-    moved = await city.records.update(
-        city.scope("north"), "base.building", own, {"area": str(city.areas["south_1"].id)}
-    )
-    assert codes(moved) == [((), "row.out_of_reach")]
+    for area in (city.areas["south_1"].id, uuid7()):
+        moved = await city.records.update(city.scope("north"), "base.building", own, {"area": str(area)})
+        assert codes(moved) == [(("area",), "area.unknown")]
     where = {"base.building": Compare("use", "eq", Given("RESIDENTIAL"))}
     changed = await city.records.update(city.scope("north", where=where), "base.building", own, {"use": "MIXED"})
     assert codes(changed) == [((), "row.out_of_reach")]
@@ -219,6 +218,39 @@ async def test_a_changed_number_gives_up_its_old_claim(city: City) -> None:
     assert codes(again) == [(("idNumber",), "unique.taken")]
     claims = await city.pool.fetchval("SELECT count(*) FROM wangge.claim WHERE row_id = ANY($1)", [who, other])
     assert claims == 2
+
+
+async def test_a_key_that_its_holder_gives_up_is_held_by_who_contested_it(city: City) -> None:
+    first = await person(city, idNumber=id_number(21))
+    wire = {"area": city.areas["south_1"].id, "name": "测试乙", "idNumber": id_number(21)}
+    second = (await city.records.create(city.scope("south"), "base.person", [wire])).ids[0]
+    await city.records.update(city.scope("north"), "base.person", first, {"idNumber": None})
+    held = "SELECT row_id FROM wangge.claim WHERE row_id = ANY($1) AND NOT contested"
+    assert [row["row_id"] for row in await city.pool.fetch(held, [first, second])] == [second]
+    third = await city.records.create(city.scope("south"), "base.person", [wire])
+    assert codes(third) == [(("idNumber",), "unique.taken")]
+
+
+async def test_a_change_to_a_key_that_a_row_in_sight_contests_is_refused(city: City) -> None:
+    await person(city, idNumber=id_number(22))
+    wire = {"area": city.areas["south_1"].id, "name": "测试乙", "idNumber": id_number(22)}
+    await city.records.create(city.scope("south"), "base.person", [wire])
+    other = (await city.records.create(city.scope("south"), "base.person", [{**wire, "idNumber": None}])).ids[0]
+    changed = await city.records.update(city.scope("south"), "base.person", other, {"idNumber": id_number(22)})
+    assert codes(changed) == [(("idNumber",), "unique.taken")]
+
+
+async def test_home_is_the_main_residence_in_force_that_began_last(city: City) -> None:
+    who, scope = await person(city), city.scope("city")
+    wire = {"person": who, "kind": "TENANT", "main": True}
+    made = [
+        (await city.records.create(scope, "base.residence", [{**wire, "room": await room(city, area), **more}])).ids[0]
+        for area, more in (("north_1", {"validFrom": "2020-01-01"}), ("north_2", {"validFrom": "2024-01-01"}))
+    ]
+    home = "SELECT residence FROM base.person WHERE id = $1"
+    assert await city.pool.fetchval(home, who) == made[1]
+    await city.records.update(scope, "base.residence", made[1], {"validTo": "2024-06-30"})
+    assert await city.pool.fetchval(home, who) == made[0]
 
 
 async def test_parts_are_replaced_as_a_whole(city: City) -> None:

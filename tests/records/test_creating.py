@@ -84,6 +84,16 @@ async def test_a_new_row_lies_where_it_was_put_and_leaves_an_event_and_a_ledger_
         ({"code": None}, [(("code",), "field.required")]),
         ({"compound": str(uuid7())}, [(("compound",), "ref.unknown")]),
         ({"id": str(uuid4())}, [(("id",), "id.unusable")]),
+        ({"id": f"{{{uuid7()}}}"}, [(("id",), "id.unusable")]),
+        (
+            {"compound": str(uuid7()), "code": None},
+            [(("compound",), "ref.unknown"), (("code",), "field.required")],
+        ),
+        ({"id": "ffffffff-ffff-7fff-bfff-ffffffffffff"}, [(("id",), "id.unusable")]),
+        (
+            {"lifts": -1, "code": None, "name": "  "},
+            [(("name",), "value.empty"), (("lifts",), "value.too_small"), (("code",), "field.required")],
+        ),
         ({"area": str(uuid7())}, [(("area",), "area.unknown")]),
         ({"area": "nonsense"}, [(("area",), "value.bad_id")]),
     ],

@@ -10,12 +10,12 @@ from uuid import UUID
 from ..errors import Conflict, Denied
 from ..model.types import Operation
 from ..policy.scope import NOTHING, Grant, Scope
-from .creating import call_hooks, check_after
-from .draft import Draft, Order, check_required, check_rules, check_targets, not_settable, refuse, settable
+from .creating import call_hooks, check_after, claim
+from .draft import Draft, Order, check_required, check_rules, check_targets, missing, not_settable, refuse, settable
 from .inputs import Parsed, parse_field, parse_input
 from .kit import Kit
 from .outcome import Fault
-from .placing import Place
+from .placing import Place, reaches
 from .rows import EXACT
 from .storing import enter_candidate, update
 
@@ -95,6 +95,7 @@ async def change(
     parsed = parse_input(fields, kind, patch, lambda name: settable(locked.grants, name))
     parsed.id = None
     draft = draft_of(entity, row, locked, parsed)
+    draft.faults += missing(kit, draft)
     await finish(kit, connection, scope, draft, locked, order, records, kind="update", action="update")
     return row
 
@@ -142,33 +143,26 @@ async def _place(kit: Kit, connection: Any, scope: Scope, draft: Draft) -> None:
         draft.place = await kit.places.find(connection, scope, draft.entity, draft.values, draft.given)
     except Fault as fault:
         draft.faults.append(fault)
+        return
+    grants = (scope.shape.entity(draft.entity) or NOTHING).grants("update")
+    if draft.given and not any(reaches(kit.model, scope, g, draft.entity, draft.place, draft.values) for g in grants):
+        name = next(iter(draft.given))
+        draft.faults.append(Fault(f"{name}.unknown", (name,)))  # as if it did not exist
 
 
-async def _claim(kit: Kit, connection: Any, scope: Scope | None, draft: Draft) -> None:
+async def _claim(kit: Kit, connection: Any, scope: Scope, draft: Draft) -> None:
     """Give up the claims of old values and take those of new ones."""
     assert draft.before is not None
     old = {claim.key_hash for claim in kit.claims.of(draft.entity, draft.before)}
-    new = kit.claims.of(draft.entity, draft.values)
-    wanted = {claim.key_hash for claim in new}
+    wanted = {claim.key_hash for claim in kit.claims.of(draft.entity, draft.values)}
     if wanted == old:
         return
-    holders = await kit.claims.holders(connection, [claim for claim in new if claim.key_hash not in old])
-    if old - wanted:
-        sql = "DELETE FROM wangge.claim WHERE row_id = $1 AND key_hash = ANY($2::bytea[])"
-        await connection.execute(sql, draft.id, sorted(old - wanted))
-    for claim in new:
-        if claim.key_hash in old:
-            continue
-        holder = holders.get(claim.key_hash)
+    await kit.claims.give_up(connection, draft.id, old - wanted)
+    for _, one, contested, holder in await claim(kit, connection, scope, [draft], kept=old):
         if holder is not None:
-            seen = await kit.references.visible(connection, scope, draft.entity, {holder})
-            if seen or claim.unique.on_hidden == "refuse":
-                facts = {"id": str(holder)} if seen else {}
-                draft.faults.append(Fault("unique.taken", (claim.unique.fields[0],), **facts))
-                continue
-            await enter_candidate(connection, draft, holder, claim.name)
+            await enter_candidate(connection, draft, holder, one.name)
         sql = "INSERT INTO wangge.claim (constraint_name, key_hash, row_id, contested) VALUES ($1, $2, $3, $4)"
-        await connection.execute(sql, claim.name, claim.key_hash, draft.id, holder is not None)
+        await connection.execute(sql, one.name, one.key_hash, draft.id, contested)
 
 
 async def _follow(kit: Kit, connection: Any, draft: Draft) -> None:

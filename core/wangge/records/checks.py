@@ -10,7 +10,7 @@ import msgspec
 
 from ..model.evaluate import Context, Target, evaluate
 from ..model.filter import Filter
-from ..model.types import Check, Model
+from ..model.types import Check, Field, Model
 from ..policy.scope import Scope
 from ..sql.binder import actor_value
 from .outcome import Fault
@@ -19,6 +19,11 @@ from .rows import Rows
 
 ROUNDS = 10
 """How many hops of references a condition may make."""
+
+
+def must_be_given(field: Field) -> bool:
+    """Whether a caller can be asked for the field: nobody else sets it."""
+    return not field.computed and field.kind not in ("number", "children")
 
 
 class Found(msgspec.Struct):
@@ -89,7 +94,7 @@ class Checks:
         assert context.new is not None
         faults = []
         for field in self._rows.tables(entity).fields.values():
-            if field.computed or field.kind in ("number", "children") or context.new.get(field.id) not in (None, []):
+            if not must_be_given(field) or context.new.get(field.id) not in (None, []):
                 continue
             needed = field.required
             if not needed and field.required_when is not None:

@@ -17,6 +17,13 @@ HOLDERS = (
     "AND valid = '(,)'::tstzrange"
 )
 CONTESTED = "SELECT key_hash, row_id FROM wangge.claim WHERE key_hash = ANY($1::bytea[]) AND contested"
+GIVE_UP = "DELETE FROM wangge.claim WHERE row_id = $1 AND key_hash = ANY($2::bytea[]) AND valid = '(,)'::tstzrange"
+MOVE_UP = (
+    "UPDATE wangge.claim c SET contested = FALSE FROM (SELECT DISTINCT ON (key_hash) key_hash, row_id FROM wangge.claim w "
+    "WHERE w.key_hash = ANY($1::bytea[]) AND w.contested AND NOT EXISTS (SELECT 1 FROM wangge.claim h "
+    "WHERE h.key_hash = w.key_hash AND NOT h.contested) ORDER BY key_hash, row_id) n "
+    "WHERE c.key_hash = n.key_hash AND c.row_id = n.row_id AND c.contested"
+)
 CANDIDATE = (
     "INSERT INTO wangge.duplicate_candidate (id, revision, created_at, updated_at, area_id, area_ord, district_id, "
     'entity, first, second, "constraint", state) '
@@ -76,6 +83,12 @@ class Claims:
             for row in await reader.fetch(CONTESTED, [claim.key_hash for claim in claims]):
                 rows.setdefault(bytes(row["key_hash"]), set()).add(row["row_id"])
         return rows
+
+    async def give_up(self, connection: Any, row: UUID, keys: set[bytes]) -> None:
+        """A row holds these keys no longer: of those that contested one, the oldest holds it now."""
+        if keys:
+            await connection.execute(GIVE_UP, row, sorted(keys))
+            await connection.execute(MOVE_UP, sorted(keys))
 
 
 def is_claimed(unique: Unique, fields: Mapping[str, Field]) -> bool:

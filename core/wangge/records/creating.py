@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from .draft import (
     check_rules,
     check_targets,
     hook_fault,
+    missing,
     not_settable,
     refuse,
     settable,
@@ -60,6 +61,7 @@ def draft_all(kit: Kit, scope: Scope, entity: str, inputs: Sequence[Mapping[str,
             )
         )
         fill_defaults(kit.rows.defaults(entity), parsed.values, now)
+        drafts[-1].faults += missing(kit, drafts[-1])
     return drafts
 
 
@@ -81,6 +83,7 @@ async def prepare(kit: Kit, reader: Any, scope: Scope, draft: Draft) -> None:
         return
     await check_targets(kit, reader, scope, draft, list(draft.values))
     if draft.faults:
+        draft.faults += missing(kit, draft)
         return
     held = covering(kit, scope, draft)
     if held:
@@ -141,15 +144,17 @@ async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: A
             draft.faults.append(fault)
 
 
-async def claim(kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft]) -> list[Claimed]:
-    """The claims of new rows, which of them are contested, and who holds those.
+async def claim(
+    kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft], kept: Container[bytes] = ()
+) -> list[Claimed]:
+    """The claims that rows take anew, which of them are contested, and who holds those; `kept` are theirs already.
 
     A holder that the caller sees refuses the row; a hidden one does where the key says `refuse`.
     """
     found: list[Claimed] = []
     own: dict[bytes, UUID] = {}
     for draft in drafts:
-        claims = kit.claims.of(draft.entity, draft.values)
+        claims = [one for one in kit.claims.of(draft.entity, draft.values) if one.key_hash not in kept]
         holders = await kit.claims.holders(reader, claims)
         contested = await kit.claims.contested(reader, [one for one in claims if one.key_hash in holders])
         for one in claims:

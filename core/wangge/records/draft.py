@@ -14,6 +14,7 @@ from ..model.types import Check
 from ..policy.scope import Grant, Level, Scope
 from ..surface import Flag, Rejected, Warn
 from ..values import Actor
+from .checks import must_be_given
 from .inputs import coerce_patch
 from .kit import Kit
 from .outcome import Fault, InputError, Outcome
@@ -128,6 +129,21 @@ async def check_rules(kit: Kit, reader: Any, scope: Scope | None, draft: Draft) 
     draft.faults += [_fault(check) for check in found.refuse]
     draft.warnings += [_fault(check) for check in found.confirm]
     draft.flags += [Flag(check.code) for check in found.flag]
+
+
+def missing(kit: Kit, draft: Draft) -> list[Fault]:
+    """Of a row with faults: one more for each field that always must have a value and has none, so that all are told at once."""
+    if not draft.faults:
+        return []
+    wrong = {fault.path[0] for fault in draft.faults if fault.path}
+    return [
+        Fault("field.required", (field.id,), field=field.id)
+        for field in kit.rows.tables(draft.entity).fields.values()
+        if field.required
+        and must_be_given(field)
+        and field.id not in wrong
+        and draft.values.get(field.id) in (None, [])
+    ]
 
 
 async def check_required(kit: Kit, reader: Any, scope: Scope | None, draft: Draft) -> None:

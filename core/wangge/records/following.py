@@ -138,7 +138,7 @@ class Following:
         )
 
     def _linked(self, links: list[Link]) -> str:
-        """The links of the rows in $1 with their areas; `main` first."""
+        """The links of the rows in $1 with their areas, which one is main, whether it is in force, since when."""
         parts = []
         for link in links:
             fields = self._model.fields_of(link.entity.name)
@@ -147,16 +147,24 @@ class Following:
                 if "main" in fields and fields["main"].kind == "boolean"
                 else "FALSE"
             )
+            dates = {
+                n: names.quote(names.column(fields[n])) for n in ("validFrom", "validTo") if is_date(fields.get(n))
+            }
+            live = f"coalesce(e.{dates['validTo']} >= current_date, TRUE)" if "validTo" in dates else "TRUE"
+            since = f"e.{dates['validFrom']}" if "validFrom" in dates else "NULL::date"
             ref = quote(names.column(link.ref))
             parts.append(
                 f"SELECT e.{ref} AS row_id, e.id, e.area_id, e.area_ord, e.district_id, '{link.children}'::text AS via, "
-                f"{main} AS main FROM {names.table(link.entity)} e "
+                f"{main} AS main, {live} AS live, {since} AS since FROM {names.table(link.entity)} e "
                 f"WHERE e.{ref} = ANY($1::uuid[]) AND e.removed_at IS NULL AND e.area_id IS NOT NULL"
             )
         return " UNION ALL ".join(parts)
 
     def _homes(self, links: list[Link]) -> str:
-        """The main link of each row in $1 gives it its home area; a row without links keeps the one that it has."""
+        """The main link of each row in $1 gives it its home area; a row without links keeps the one that it has.
+
+        A link that has ended comes last; of two main ones the later begun counts, which is where somebody moved to.
+        """
         upper = names.table(links[0].upper)
         mains = [link for link in links if link.main is not None]
         sets, alike, table = "", "", ""
@@ -168,7 +176,8 @@ class Following:
             table += f", {column} = NULL"
         return (
             f"WITH l AS ({self._linked(links)}), "
-            "h AS (SELECT DISTINCT ON (row_id) * FROM l ORDER BY row_id, main DESC, id), "
+            "h AS (SELECT DISTINCT ON (row_id) * FROM l "
+            "ORDER BY row_id, live DESC, main DESC, CASE WHEN main THEN since END DESC NULLS LAST, id), "
             + (
                 f"n AS (UPDATE {upper} t SET {table[2:]} WHERE t.id = ANY($1::uuid[]) "
                 "AND NOT EXISTS (SELECT 1 FROM l WHERE l.row_id = t.id)) "
@@ -201,6 +210,11 @@ class Following:
             f"FROM {names.table(upper)} t LEFT JOIN LATERAL (SELECT * FROM gone WHERE gone.row_id = t.id LIMIT 1) g ON TRUE "
             "WHERE t.id = ANY($1::uuid[]) AND (g.row_id IS NOT NULL OR EXISTS (SELECT 1 FROM come WHERE come.row_id = t.id))"
         )
+
+
+def is_date(field: Field | None) -> bool:
+    """Whether a field is there and one column holds it as a date."""
+    return field is not None and field.kind == "date"
 
 
 def sort_field(model: Model, entity: Entity) -> Field | None:

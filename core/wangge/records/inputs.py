@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,8 @@ GIVEN = {"parent": (), "area": ("area",), "through": ("area",), "unit": ("unit",
 """scope kind -> what an input may name beside the fields."""
 NOW, TODAY = object(), object()
 """Defaults that are the moment of the write."""
+AHEAD = 86_400.0
+"""seconds that a client's clock may be ahead: an id from further on would stand behind all that is still to come."""
 Settable = Callable[[str], bool]
 
 
@@ -118,12 +121,9 @@ def parse_id(value: Any, name: str) -> UUID:
 
 
 def parse_own_id(value: Any) -> UUID:
-    """A client's own id: a uuidv7. Raises Fault `id.unusable`."""
-    try:
-        found = value if isinstance(value, UUID) else UUID(str(value))
-    except ValueError:
-        raise Fault("id.unusable", ("id",)) from None
-    if found.version != 7:
+    """A client's own id: a uuidv7 in its usual form, of a clock that is at most a day ahead. Raises Fault `id.unusable`."""
+    found = quick_id(value)
+    if not isinstance(found, UUID) or found.version != 7 or (found.int >> 80) / 1000 > time.time() + AHEAD:
         raise Fault("id.unusable", ("id",))
     return found
 

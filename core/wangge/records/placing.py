@@ -117,7 +117,8 @@ class Places:
     async def _of_row(self, reader: Any, entity: str, row_id: Any) -> Place | None:
         """The place of another row."""
         if entity == "wangge.area":
-            return await self._area(reader, row_id)
+            row = await reader.fetchrow(AREA_BY_ID, [row_id])
+            return Place(row["id"], row["ord"], row["district_id"]) if row else None
         table = names.table(self._model.entities[entity])
         sql = f"SELECT area_id, area_ord, district_id FROM {table} WHERE id = $1 FOR SHARE"
         row = await reader.fetchrow(sql, row_id)

@@ -19,6 +19,7 @@ from .changing import carry_out, change, put_away
 from .creating import draft_all, is_plain, settle, store
 from .draft import Draft, Order, Refused, refuse
 from .handle import Handle
+from .inputs import quick_id
 from .kit import Kit
 from .outcome import Fault, Outcome
 from .pipeline import load_all
@@ -249,7 +250,7 @@ class Records:
                 return refused.outcome
             except Denied as denied:
                 known = entity if entity in self.kit.model.entities else "wangge"
-                target = row if isinstance(row, UUID) else None
+                target = row if isinstance(row, UUID) else _id_or_none(row)
                 await append(
                     self.kit.pool, scope.actor, f"denied:{action}", entity=known, row=target, reason=denied.code
                 )
@@ -294,6 +295,12 @@ def row_id(given: UUID | str) -> UUID:
         return given if isinstance(given, UUID) else UUID(given)
     except ValueError:
         raise Denied("row.unknown", "there is no such record for the caller") from None
+
+
+def _id_or_none(given: str | None) -> UUID | None:
+    """The id that was asked for, None for what is no id."""
+    found = quick_id(given)
+    return found if isinstance(found, UUID) else None
 
 
 def taken(error: Exception) -> Fault:
