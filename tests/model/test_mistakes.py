@@ -458,6 +458,42 @@ CASES = [
         "DOG-1,6,犬只扰民,x",
     ),
     Case(SEED, "犬只扰民", "", "seed_value", "required", "DOG-1"),
+    # what is told only since someone broke it
+    Case(DOG, "min: 1, max: 20", "min: '1', max: 20", "type", "without quotes"),
+    Case(DOG, "{diedOn: {lt: {$new: bornOn}}}", "{litter: {gt: '3'}}", "operand", "without quotes"),
+    Case(
+        DOG, "type: text, max: 20, default: 旺财", "type: text, purposes: [dog_registration]", "purposes_of_open", "add"
+    ),
+    Case(DOG, "inverse: dog, order", "inverse: dog, required: true, order", "required_children", "cannot be required"),
+    Case(
+        DOG,
+        "inverse: dog, order",
+        "inverse: dog, required: {when: {state: {eq: KEPT}}}, order",
+        "required_children",
+        "cannot be required",
+    ),
+    Case(
+        DOG,
+        "message: {zh: 死亡日期早于出生日期, en: Died before it was born}",
+        "message: {zh: 早, en: '{days} days early'}",
+        "placeholders",
+        "in both",
+    ),
+    Case(DOG, "retired: [colour]", "retired: [Coat Colour]", "name", "camelCase"),
+    Case(DOG, "retired: [colour]", "retired: [colour, colour]", "duplicate_item", "remove one"),
+    Case(
+        DOG,
+        "label: {zh: 伤人记录, en: Bites}, fields",
+        "label: {zh: 伤人记录, en: Bites}, retired: [a b], fields",
+        "name",
+        "camelCase",
+    ),
+    Case(
+        DOG, "scope: area", "scope: {self: keeper}\nkind_of: base.person", "kind_of_ruled", "ref", "entity: dog", most=6
+    ),
+    Case(SHOT, "name: confirm, label", "name: update, label", "operation_name", "another"),
+    Case(DOG, "search: [name]", "search:", "type", "it is empty"),
+    Case(CODES, "Pekingese", "Pekin\x00gese", "csv", "remove"),
 ]
 
 
@@ -484,6 +520,12 @@ FILES = [
     (CODES, b'code,parent,zh,en\n"A', "csv", "quotes"),
     ("seed/kennel.csv", b"code\n", "unknown_entity", "no entity"),
     ("settings.yaml", b"type: array\n", "settings", "object"),
+    ("settings.yaml", b"propertys: {}\n", "unknown_key", '"properties"'),
+    ("settings.yaml", b"properties: {days: 5}\n", "type", "mapping"),
+    ("entities/more/kennel.yaml", b"entity: dog_registry.kennel\n", "unknown_file", "no folders"),
+    ("entities/kennel.json", b"{}", "unknown_file", "*.yaml"),
+    ("tables/colour.xlsx", b"PK", "unknown_file", "*.csv"),
+    ("seed/dog_registry.dog.yaml", b"- {}\n", "unknown_file", "*.csv"),
 ]
 
 
@@ -491,7 +533,7 @@ FILES = [
 def test_a_broken_file_is_told(file: str, content: bytes, code: str, instead: str, tmp_path: Path) -> None:
     folder = copy_of_dogs(tmp_path)
     path = folder / file
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     told = [e for e in mistakes_of(folder) if e.code == f"schema.{code}"]
     assert told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from .yaml import LARGEST, read_yaml
 COLUMNS = ("code", "parent", "zh", "en", "valid_from", "valid_to", "sort")
 NEEDED = ("code", "zh", "en")
 KEYS = ("label", "description", "authority", "version", "districts", "columns")
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""What no database takes as text, or no editor shows."""
 FEW = 3
 """Rows of another width than the header that are told; then it is the header's mistake."""
 DISTRICTS = ("closed", "add", "hide")
@@ -111,11 +114,16 @@ def _text_of(path: Path, file: str, mistakes: Mistakes) -> str | None:
         mistakes.add("too_large", f"the file has {len(raw)} bytes; at most {16 * LARGEST}", file, 1)
         return None
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         mistakes.add("not_utf8", "the file is not UTF-8: save it with the encoding UTF-8", file, line)
         return None
+    if (odd := CONTROLS.search(text)) is not None:
+        line = text.count("\n", 0, odd.start()) + 1
+        mistakes.add("csv", f"the line has the control character {ord(odd[0]):#04x}: remove it", file, line)
+        return None
+    return text
 
 
 def _read_codes(path: Path, file: str, columns: tuple[Field, ...], reader: Reader) -> tuple[Code, ...]:

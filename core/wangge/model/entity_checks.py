@@ -90,11 +90,11 @@ def _check_scope(draft: EntityDraft, words: Vocabulary, fields: Mapping[str, Fie
             continue
         kind = "children" if entity.scope.kind == "through" else "ref"
         if entity.scope.kind == "self" and field.to and field.to != (PERSON,):
-            reader.wrong(
-                "scope_field", f'scope self names a reference to {PERSON}; "{name}" refers to {field.to[0]}', line
-            )
+            text = f'scope self names a reference to {PERSON} alone; "{name}" refers to {", ".join(field.to)}'
+            reader.wrong("scope_field", text, line)
         elif field.kind != kind or len(field.to) != 1:
-            text = f'scope {entity.scope.kind} names a field of type {kind} to one entity; "{name}" is {field.kind}'
+            shown = f"{field.kind} to {', '.join(field.to)}" if len(field.to) > 1 else field.kind
+            text = f'scope {entity.scope.kind} names a field of type {kind} to one entity; "{name}" is {shown}'
             reader.wrong("scope_field", text, line)
         elif entity.scope.kind == "parent" and words.model.entities.get(field.to[0]) is not None:
             _check_parents(draft, words.model, line)

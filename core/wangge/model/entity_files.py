@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from ..values import Label
-from .fields import FieldDraft, read_field
+from .fields import FieldDraft, read_field, read_retired
 from .kinds_of_fields import read_order
 from .mistakes import Mistakes, nearest
 from .reader import Reader
+from .sentences import read_sentence
 from .types import Entity, Layout, Operation, Retention, RowScope, Source, Unique
 from .words import CODE_NAME, ENTITY_NAME, FIELD_NAME, TYPE_NAME
 from .yaml import Node, read_yaml
@@ -23,6 +24,7 @@ KEYS = (
     "layout retired managed"
 ).split()
 GRADES = ("refuse", "confirm", "flag")
+GENERATED = ("create", "update", "remove", "restore", "erase")
 SCOPES = ("area", "city", "unit")
 SCOPE_FORMS = ("parent", "through", "self")
 MOST_FIELDS = 500
@@ -178,7 +180,7 @@ def _fields(reader: Reader, module: str) -> list[FieldDraft]:
         reader.wrong("too_many_fields", text, reader.line_of("fields"))
         return []
     drafts = [d for d in (read_field(node, reader, module) for node in nodes) if d is not None]
-    found = unique_fields(drafts, reader.texts("retired"))
+    found = unique_fields(drafts, read_retired(reader))
     if not nodes and reader.has_list("fields") and not reader.has("kind_of"):
         reader.wrong("missing", f"{reader.what} has no fields: name what its rows have", reader.line_of("fields"))
     if found and all(draft.field.kind == "json" for draft in found) and not reader.has("kind_of"):
@@ -226,7 +228,7 @@ def _check(reader: Reader, module: str) -> CheckDraft:
         grade = "refuse"
     if not reader.has("when"):
         reader.wrong("missing", f'{reader.what} needs "when": the condition of a wrong row')
-    message = reader.label("message") if reader.has("message") else None
+    message = read_sentence(reader, "message") if reader.has("message") else None
     return CheckDraft(reader, code, grade, reader.text("with") or None, reader.items.get("when"), message)
 
 
@@ -269,6 +271,9 @@ def _operations(reader: Reader, draft: EntityDraft, module: str) -> tuple[Operat
         name = each.text("name", required=True, pattern=FIELD_NAME, form="camelCase, like merge")
         if not name:
             continue
+        if name in GENERATED:
+            text = f'"{name}" is a write that every entity has: choose another name, like "{name}Again"'
+            each.wrong("operation_name", text, each.line_of("name"))
         if name in found:
             each.wrong("duplicate_operation", f'the operation "{name}" stands twice: remove one')
         inputs = [

@@ -125,6 +125,9 @@ class OneField:
             text = f"raise goes from {field.sensitivity} upwards, not to {to}: choose a stricter class"
             self._wrong("raise", text, "raise")
         if field.sensitivity not in PERSONAL and to not in PERSONAL:
+            if field.purposes:
+                text = f'"{field.name}" is {field.sensitivity}, and purposes are of personal fields: add sensitivity: personal, or remove them'
+                self._wrong("purposes_of_open", text, "purposes")
             return
         key = "sensitivity" if field.sensitivity in PERSONAL else "raise"
         if not field.purposes:
@@ -188,8 +191,11 @@ class OneField:
                 self._wrong("unknown_operation", text, "written_by")
 
     def _check_inverse(self) -> None:
-        """Children name the reference that points back."""
+        """Children name the reference that points back; a new row has none yet."""
         field = self._field
+        if field.required or "required" in self._draft.conditions:
+            text = f'"{field.name}" are rows that point here, and a new row has none: they cannot be required'
+            self._wrong("required_children", text, "required")
         target = field.to[0] if field.to else ""
         if target not in self._model.entities or not field.inverse:
             return

@@ -77,9 +77,21 @@ def read_field(node: Node, reader_of: Reader, module: str, *, part: bool = False
     read_kind(reader, values, kind, module)
     if kind == "list":
         draft.parts = _parts(reader, module)
-        values |= {"fields": tuple(p.field for p in draft.parts), "retired": reader.texts("retired")}
+        values |= {"fields": tuple(p.field for p in draft.parts), "retired": read_retired(reader)}
     draft.field = _with(draft.field, values)
     return draft
+
+
+def read_retired(reader: Reader) -> tuple[str, ...]:
+    """The ids that were fields once: as a field writes them, each once."""
+    found = reader.texts("retired")
+    for n, name in enumerate(found):
+        line = reader.item_line("retired", name)
+        if not re.fullmatch(FIELD_NAME, name):
+            reader.wrong("name", f'"{name}" is no id of a field: write it as it stood in the file, in camelCase', line)
+        elif name in found[:n]:
+            reader.wrong("duplicate_item", f'"{name}" stands twice in retired: remove one', line)
+    return found
 
 
 def _with(made: Field, values: dict[str, Any]) -> Field:

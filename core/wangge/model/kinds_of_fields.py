@@ -53,11 +53,12 @@ def _read_bounds(reader: Reader, values: dict[str, Any], kind: str) -> None:
         if node is None:
             continue
         try:
-            bounds[key] = Decimal(str(node.raw)) if not isinstance(node.value, bool) else Decimal("x")
+            quoted = kind in ("integer", "duration") and isinstance(node.value, str)
+            bounds[key] = Decimal("x" if quoted or isinstance(node.value, bool) else str(node.raw))
             if not bounds[key].is_finite() or (kind in ("integer", "duration") and bounds[key] != int(bounds[key])):
                 raise InvalidOperation
         except (InvalidOperation, ValueError):
-            what = "a whole number" if kind in ("integer", "duration") else "a number"
+            what = "a whole number without quotes" if kind in ("integer", "duration") else "a number"
             reader.wrong("type", f'"{key}" of {reader.what} is {what}, not "{node.raw}"', reader.line_of(key))
             bounds.pop(key, None)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from .code_tables import read_table
@@ -21,6 +21,13 @@ from .yaml import Node, read_yaml
 MODULE_KEYS = "id version label description requires optional reads writes purposes actions settings jobs".split()
 YAML_FILES = frozenset("module purposes roles pages messages settings demo quality".split())
 FOLDERS = frozenset("entities tables extends documents prints seed migrations".split())
+READ: Mapping[str, frozenset[str]] = {
+    "entities": frozenset((".yaml", ".yml")),
+    "tables": frozenset((".yaml", ".yml", ".csv")),
+    "seed": frozenset((".csv",)),
+}
+"""folder -> the endings that are read in it, or told elsewhere."""
+DATA = frozenset(".yaml .yml .json .csv .tsv .xlsx .toml".split())
 REQUIRES = re.compile(r"\s*([a-z][a-z0-9_]*)\s*(?:>=\s*([0-9]+(?:\.[0-9]+){0,2}))?\s*")
 
 
@@ -144,9 +151,22 @@ def _check_files(draft: ModuleDraft, mistakes: Mistakes) -> None:
             mistakes.add(
                 "unknown_file", f'a module has no folder "{path.name}".{nearest(path.name, FOLDERS)}', shown(path), 1
             )
+    for name, endings in READ.items():
+        _check_strays(draft.folder / name, endings, mistakes)
     for path in yaml_files(draft.folder / "extends", mistakes):
         text = "this version reads no extensions: put the fields into an entity of the module with a ref"
         mistakes.add("extension", text, shown(path), 1)
+
+
+def _check_strays(folder: Path, endings: frozenset[str], mistakes: Mistakes) -> None:
+    """Data that lies where nothing reads it: of another ending, or in a folder below."""
+    for path in sorted(folder.rglob("*")):
+        below = path.parent != folder
+        if path.suffix in DATA and path.is_file() and (below or path.suffix not in endings):
+            inner = path.relative_to(folder).as_posix()
+            kinds = ", ".join(f"*{ending}" for ending in sorted(endings) if ending != ".yml")
+            text = f'nothing reads "{inner}": {folder.name}/ holds {kinds} and no folders; move or rename it'
+            mistakes.add("unknown_file", text, shown(path), 1)
 
 
 def _read_tables(draft: ModuleDraft, mistakes: Mistakes) -> None:

@@ -189,6 +189,9 @@ class Operands:
             return None
         if operator in ("contains", "startsWith"):
             return str(node.raw)
+        if self._reader.strict and field.kind in ("integer", "duration") and isinstance(node.value, str):
+            self._wrong("operand", f'"{field.name}" is a whole number: write it without quotes, not "{node.raw}"', line)
+            return None
         wire = _wire(field, node)
         try:
             made = self._checked(field, wire)

@@ -76,7 +76,7 @@ class Reader:
         value = node.value
         right = isinstance(value, type_) and not (type_ is int and isinstance(value, bool))
         if not right:
-            shown = "" if isinstance(value, dict | list) else f', not "{value}"'
+            shown = "" if isinstance(value, dict | list) else f', not "{node.raw}"' if node.raw else ", but it is empty"
             self.wrong(
                 "type", f'"{key}" of {self.what} is {WORDS.get(type_, type_.__name__)}{shown}', self.line_of(key)
             )

@@ -32,7 +32,14 @@ def check_rule(draft: RuleDraft, module: ModuleDraft, words: Vocabulary, rule: R
             reader.wrong("unknown_entity", text, reader.line_of("entity"))
         return None
     kinds = model.kinds_of(rule.entity)
-    if kinds:
+    strangers = [k for k in map(model.entities.__getitem__, kinds) if k.module != module.id]
+    if kinds and owner == module.id and strangers:
+        for kind in strangers:
+            text = (
+                f'rules of "{owner}" name "{rule.entity}", so nothing is a kind of it: point to it with a ref instead'
+            )
+            reader.mistakes.add("kind_of_ruled", text, kind.source.file, kind.source.line)
+    elif kinds:
         text = f'"{rule.entity}" is not named by rules: name its kinds, {", ".join(kinds)}'
         reader.wrong("rule_of_upper", text, reader.line_of("entity"))
     _check_actions(draft, entity, model)

@@ -9,11 +9,13 @@ from ..values import Label, Purpose
 from .mistakes import Mistakes
 from .module_draft import ModuleDraft, shown
 from .reader import Reader
+from .sentences import read_sentence
 from .types import Menu, Page, Source
 from .words import LOCAL_NAME
 from .yaml import read_yaml
 
 PAGE_KINDS = ("list", "form", "card", "map", "markdown")
+SETTINGS = ("type", "title", "description", "properties", "required", "additionalProperties", "$schema", "$defs")
 BASES = ("duty", "consent", "separate_consent", "contract", "emergency", "public_interest", "disclosed", "other_law")
 
 
@@ -89,19 +91,8 @@ def read_messages(draft: ModuleDraft, mistakes: Mistakes) -> None:
         if not re.fullmatch(rf"{draft.id}\.[a-z][a-z0-9_.]*", code):
             text = f'"{code}" is no code of the module "{draft.id}": begin with "{draft.id}."'
             below.wrong("message_code", text, line)
-        label = below.label(code)
-        if placeholders(label.zh) != placeholders(label.en) and label.zh and label.en:
-            only = sorted(placeholders(label.zh) ^ placeholders(label.en))
-            below.wrong(
-                "placeholders", f'zh and en of "{code}" do not both have {{{"}, {".join(only)}}}: name it in both', line
-            )
-        draft.messages[code] = label
+        draft.messages[code] = read_sentence(below, code, f'"{code}"')
         draft.message_lines[code] = Source(below.file, line)
-
-
-def placeholders(text: str) -> set[str]:
-    """The `{names}` of a sentence."""
-    return set(re.findall(r"\{(\w+)\}", text))
 
 
 def read_settings(draft: ModuleDraft, mistakes: Mistakes) -> None:
@@ -111,4 +102,8 @@ def read_settings(draft: ModuleDraft, mistakes: Mistakes) -> None:
         return
     if reader.text("type", "object") != "object":
         reader.wrong("settings", "settings.yaml is a JSON Schema of type object", reader.line_of("type"))
+    reader.only(SETTINGS)
+    properties = reader.get("properties", dict, {})
+    for name, node in properties.items():
+        Reader(node, reader.file, mistakes, f'the setting "{name}"')
     draft.settings = {key: node.plain() for key, node in reader.items.items()}
