@@ -91,6 +91,12 @@ class Answer(msgspec.Struct, frozen=True):
     status: int = 200
 
 
+class NeedsPost(Invalid):
+    """A mutation came by a method that only reads."""
+
+    status = 405
+
+
 class Engine:
     """Executes requests of all callers of one process."""
 
@@ -146,7 +152,7 @@ class Engine:
         caller = self.schema(scope.shape, request.language)
         operation = self._operation(caller.schema, request, scope.shape)
         if request.reads_only and not operation.is_query:
-            raise Denied("request.mutation_over_get", "a mutation needs POST")
+            raise NeedsPost("request.mutation_over_get", "a mutation needs POST")
         variables = coerce(caller.schema, operation, request.variables)
         plan = self._plan(caller, operation, request, scope, variables)
         run = Run(self, caller, operation, scope, credential, variables, request)

@@ -112,12 +112,12 @@ class Filters:
         if isinstance(tree, Leaf) or len(tree) != 1:
             raise Invalid("order.one_key", "an object of orderBy names one field: write [{a: ASC}, {b: DESC}]")
         ((name, item),) = tree.items()
+        if isinstance(item, Leaf) and item.value is None:
+            raise Invalid("order.one_key", f'"{name}" is ordered ASC or DESC', field=name)
         if name in SYSTEM:
             return [Order((*path, name), item.value == "DESC")]
         field = self._named(self._catalog.fields(entity), name)
         if isinstance(item, Leaf):
-            if item.value is None:
-                raise Invalid("order.one_key", f'"{name}" is ordered ASC or DESC', field=name)
             return [Order((*path, field.id), item.value == "DESC")]
         return self._order(item, field.to[0], (*path, field.id))
 

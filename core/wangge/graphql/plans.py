@@ -33,6 +33,8 @@ from .filters import Params
 from .schema import SchemaBuilder
 
 MAX_TOKENS = 20_000
+MAX_FRAGMENTS = 200
+"""every two fragments are compared before a document is run."""
 MAX_ERRORS = 20
 KEPT_SCHEMAS = 500
 KEPT_DOCUMENTS = 2_000
@@ -128,6 +130,8 @@ def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operat
         raise InvalidDocument([error]) from None
     except RecursionError:
         raise InvalidDocument([GraphQLError("the document nests too deep")]) from None
+    if sum(isinstance(d, FragmentDefinitionNode) for d in document.definitions) > MAX_FRAGMENTS:
+        raise Invalid("limit.fragments", f"a document has at most {MAX_FRAGMENTS} fragments", limit=MAX_FRAGMENTS)
     errors = validate(schema, document, max_errors=MAX_ERRORS, hide_suggestions=True, allow_empty_selection_sets=False)
     if errors:
         raise InvalidDocument(errors)

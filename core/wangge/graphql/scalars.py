@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import re
 from collections.abc import Callable
 from typing import Any
 
 from graphql import GraphQLError, GraphQLScalarType
+
+DATE = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
 
 
 def _text(name: str, check: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -39,9 +42,9 @@ def _datetime(value: str) -> None:
 
 def _date(value: str) -> None:
     """A day, or, where a field keeps its precision, a month or a year."""
-    if len(value) == 4 and value.isdigit():
-        return
-    dt.date.fromisoformat(value + "-01" if len(value) == 7 else value)
+    if not DATE.fullmatch(value):
+        raise ValueError
+    dt.date.fromisoformat(f"{value}-01-01"[:10])
 
 
 def _bigint(value: str) -> None:

@@ -236,6 +236,11 @@ class SchemaBuilder:
             self._plain[name] = GraphQLUnionType(name, types)
         return self._plain[name]  # type: ignore[return-value] # made above
 
+    def members(self, union: str) -> frozenset[str]:
+        """The names of the types of a union of this schema; none where the name is no union's."""
+        found = self._plain.get(union)
+        return frozenset(t.name for t in found.types) if isinstance(found, GraphQLUnionType) else frozenset()
+
     def _many(self, field: Field, text: str) -> dict[str, GraphQLField]:
         """children or refs: a connection."""
         target = field.to[0]

@@ -47,7 +47,7 @@ from ..sql.ast import (
     TotalCount,
 )
 from ..sql.catalog import Catalog
-from ..sql.lists import default_order, mark
+from ..sql.lists import decisive, default_order, mark
 from ..sql.reach import source
 from ..sql.rows import Build
 from .arguments import Leaf, Variables, arguments, from_ast
@@ -56,7 +56,12 @@ from .schema import META, SchemaBuilder
 
 MAX_FIRST = 1000
 MAX_OFFSET = 10_000
+MAX_LIMIT = 2**31 - 1
 MAX_DEPTH = 24
+MAX_NESTED = 500
+"""objects and lists that one root field may ask for, fragments opened: each is a subselect of its statement."""
+MAX_KEYS = 1600
+"""keys of one object: what PostgreSQL takes in one row."""
 Fields = dict[str, list[FieldNode]]
 OpenCursor = Callable[[str, Any, int, Variables], list[Any]]
 """(binding, cursor, number of values, variables) -> values."""
@@ -82,17 +87,24 @@ class Selector:
         self.filters = Filters(builder.catalog, params)
         self.open_cursor = open_cursor
         self._depth = 0
+        self._nested_objects = 0
 
     # --- collecting ---
 
     def collect(self, sets: list[SelectionSetNode], type_: GraphQLObjectType) -> Fields:
         """Response key -> field nodes that apply to a concrete type, fragments opened, in order."""
         found: Fields = {}
+        opened: set[str] = set()
         for selections in sets:
-            self._collect(selections.selections, type_, found)
+            self._collect(selections.selections, type_, found, opened)
+        if len(found) > MAX_KEYS:
+            raise Invalid("limit.keys", f"an object has at most {MAX_KEYS} fields", limit=MAX_KEYS)
         return found
 
-    def _collect(self, selections: tuple[SelectionNode, ...], type_: GraphQLObjectType, found: Fields) -> None:
+    def _collect(
+        self, selections: tuple[SelectionNode, ...], type_: GraphQLObjectType, found: Fields, opened: set[str]
+    ) -> None:
+        """`opened`: the fragments that need no second look."""
         for node in selections:
             if not self.included(node):
                 continue
@@ -101,19 +113,18 @@ class Selector:
                 found.setdefault(key, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 if node.type_condition is None or self._applies(node.type_condition.name.value, type_):
-                    self._collect(node.selection_set.selections, type_, found)
-            elif isinstance(node, FragmentSpreadNode):
+                    self._collect(node.selection_set.selections, type_, found, opened)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in opened:
+                opened.add(node.name.value)
                 fragment = self.fragments[node.name.value]
                 if self._applies(fragment.type_condition.name.value, type_):
-                    self._collect(fragment.selection_set.selections, type_, found)
+                    self._collect(fragment.selection_set.selections, type_, found, opened)
 
     def _applies(self, condition: str, type_: GraphQLObjectType) -> bool:
         """Whether a type condition holds for a concrete type."""
         if condition == type_.name or any(i.name == condition for i in type_.interfaces):
             return True
-        return (
-            condition not in self.builder.entity_of_type and "Or" in condition and type_.name in condition.split("Or")
-        )
+        return type_.name in self.builder.members(condition)
 
     def included(self, node: SelectionNode) -> bool:
         """@skip and @include."""
@@ -131,9 +142,18 @@ class Selector:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Invalid("limit.depth", f"a query nests at most {MAX_DEPTH} deep", limit=MAX_DEPTH)
+        self._count()
         made = tuple(self._selection(sets, kind) for kind in self.builder.kinds(entity, action))
         self._depth -= 1
         return made
+
+    def _count(self) -> None:
+        """One more object or list; raises Invalid beyond what one statement may hold."""
+        self._nested_objects += 1
+        if self._nested_objects > MAX_NESTED:
+            raise Invalid(
+                "limit.nested", f"a root field asks for at most {MAX_NESTED} nested objects", limit=MAX_NESTED
+            )
 
     def _selection(self, sets: list[SelectionSetNode], kind: str) -> Selection:
         node = self.builder.node(kind)
@@ -196,6 +216,7 @@ class Selector:
 
     def connection(self, nodes: list[FieldNode], entity: str, field: GraphQLField) -> Connection:
         """A connection with its arguments and parts."""
+        self._count()
         given = arguments(nodes[0].arguments, field.args, self.variables)
         where = self.filters.where(given.get("where", {}), entity)
         order = self.filters.orders(given.get("orderBy"), entity)
@@ -220,7 +241,7 @@ class Selector:
         """The values behind a cursor as parameters: one for each term of the complete ordering."""
         build = Build(self.catalog, self.shape)
         row = source(build, self.builder.kinds(made.entity, "list")[0], "list")
-        terms = [o for o in made.order or default_order(build, made.entity, row) if o.path != ("id",)]
+        terms, _ = decisive(made.order or default_order(build, made.entity, row))
         count, binding, take = len(terms) + 1, mark(made), after.take
         operands = tuple(
             self.params.add(lambda v, at=at: self.open_cursor(binding, take(v), count, v)[at])  # type: ignore[misc] # bound now
@@ -229,7 +250,7 @@ class Selector:
         return msgspec.structs.replace(made, after=operands)
 
     def _bounded(self, leaf: Any, name: str, limit: int) -> Operand | None:
-        """`first` or `offset` within its bounds, checked in every request."""
+        """`first`, `offset` or `limit` within its bounds, checked in every request."""
         if not isinstance(leaf, Leaf) or leaf.value is None:
             return None
 
@@ -260,16 +281,9 @@ class Selector:
                 parts.append(PageInfo(key, self._simple(nodes, type_, name)))
             else:
                 given = arguments(nodes[0].arguments, type_.fields[name].args, self.variables).get("limit")
-                parts.append(TotalCount(key, self._limit(given), self._simple(nodes, type_, name)))
+                limit = self._bounded(given, "limit", MAX_LIMIT)
+                parts.append(TotalCount(key, limit, self._simple(nodes, type_, name)))
         return parts
-
-    def _limit(self, leaf: Any) -> Operand | None:
-        """The limit of a count."""
-        if not isinstance(leaf, Leaf) or leaf.value is None:
-            return None
-        if leaf.value < 0:
-            raise Invalid("page.out_of_bounds", "limit is not negative", argument="limit")
-        return self.params.add(lambda v: max(0, leaf.take(v)))
 
     def _simple(self, nodes: list[FieldNode], type_: GraphQLObjectType, name: str) -> tuple[tuple[str, str], ...]:
         """(key, field) of an object of plain fields."""

@@ -94,7 +94,8 @@ async def _serve(
         body = msgspec.json.encode({"errors": [engine.refusal(refused, language_of(headers))]})
         await send(sender, refused.status, body, f"{type_}; charset=utf-8", _headers(refused))
         return
-    await send(sender, _status(answer, type_), answer.body, f"{type_}; charset=utf-8")
+    status = _status(answer, type_)
+    await send(sender, status, answer.body, f"{type_}; charset=utf-8", {"allow": "POST"} if status == 405 else {})
 
 
 def _headers(error: RequestError) -> dict[str, str]:
@@ -121,13 +122,23 @@ def _accepted(headers: Mapping[str, str]) -> str:
     accept = headers.get("accept", "").strip()
     if not accept:
         return PLAIN_JSON
-    offers = [part.split(";")[0].strip().lower() for part in accept.split(",")]
-    for offer in offers:
-        if offer in (GRAPHQL_JSON, PLAIN_JSON):
-            return offer
-    if any(offer in ("*/*", "application/*") for offer in offers):
-        return PLAIN_JSON
+    offers = sorted((_offer(part) for part in accept.split(",")), key=lambda offer: -offer[1])
+    for media, weight in offers:
+        if weight > 0 and media in (GRAPHQL_JSON, PLAIN_JSON):
+            return media
+        if weight > 0 and media in ("*/*", "application/*"):
+            return PLAIN_JSON
     raise NotAcceptable("request.not_acceptable", f"this route sends {GRAPHQL_JSON} or {PLAIN_JSON}")
+
+
+def _offer(part: str) -> tuple[str, float]:
+    """(media type, weight) of one part of Accept; a weight that is none counts as 1."""
+    media, *parameters = [piece.strip().lower() for piece in part.split(";")]
+    found = [p.removeprefix("q=") for p in parameters if p.startswith("q=")]
+    try:
+        return media, float(found[0]) if found else 1.0
+    except ValueError:
+        return media, 1.0
 
 
 async def _request(scope: Any, receive: Receive, headers: Mapping[str, str]) -> Request:

@@ -39,7 +39,8 @@ def plain(value: Any) -> Any:
 
 
 def _date(value: Any) -> Any:
-    return dt.date.fromisoformat(value) if isinstance(value, str) else value
+    """A date; a year or a month is its first day, as it is stored."""
+    return dt.date.fromisoformat(f"{value}-01-01"[:10]) if isinstance(value, str) else value
 
 
 def _time(value: Any) -> Any:
@@ -121,14 +122,16 @@ class Binder:
         text = PLACE.sub(number, sql)
         return text, tuple(self.values[at - 1] for at in used)
 
-    def operand(self, operand: Operand, type_: str, convert: Convert | None = None) -> str:
+    def operand(self, operand: Operand, type_: str, convert: Convert | None = None, *, whole: bool = False) -> str:
         """The SQL of an operand of a comparison, cast to `type_` (`uuid`, `date`, `text[]`, ...).
+
+        `convert` takes one item of a list, or the `whole` operand.
 
         FromArea and per-post values are handled where the grant is compiled, not here.
         """
         base = type_.removesuffix("[]")
         one = convert or CONVERT.get(base, plain)
-        made = listed(one) if type_.endswith("[]") else one
+        made = listed(one) if type_.endswith("[]") and not whole else one
         if isinstance(operand, Param):
             index = operand.index
             return self.bind(("param", index, id(convert)), f"p{index}", lambda _, p: made(p[index]), type_)

@@ -23,7 +23,7 @@ from .ast import (
 from .catalog import SYSTEM
 from .notes import NOTHING, Frame, Made, is_noted, note
 from .reach import source, visible
-from .rows import FALSE, TRUE, Build, Part, Source, all_of
+from .rows import FALSE, TRUE, Build, Part, Source, all_of, case, computed
 
 LONGEST_ALIAS = 63
 PAIRS = 50
@@ -43,24 +43,23 @@ def text(value: str) -> str:
 def json_object(pairs: list[tuple[str, str]], tail: str = "") -> str:
     """A scalar subselect that gives one JSON object: keys and SQL values in order, with `tail` (FROM ... WHERE ...).
 
-    Aliases are cut at 63 bytes in silence: longer keys, or keys equal there, are built in pieces of at most 50 pairs.
+    Aliases are cut at 63 bytes in silence: longer keys, or keys equal there, are built in pieces of at most 50 pairs, over
+    the values under short names, so that an aggregate among them still counts the rows of `tail`.
     """
     cut = {key.encode()[:LONGEST_ALIAS] for key, _ in pairs}
     if len(cut) == len(pairs) and all(len(key.encode()) <= LONGEST_ALIAS for key, _ in pairs):
         columns = ", ".join(f"{sql} AS {names.quote(key)}" for key, sql in pairs)
         return f"(SELECT row_to_json(n) FROM (SELECT {columns} {tail}) n)"
-    pieces = []
-    for at in range(0, len(pairs), PAIRS):
-        inner = ", ".join(f"{text(key)}, {sql}" for key, sql in pairs[at : at + PAIRS])
-        pieces.append(_stripped(inner))
+    columns = ", ".join(f"{sql} AS k{at}" for at, (_, sql) in enumerate(pairs))
+    named = [f"{text(key)}, n.k{at}" for at, (key, _) in enumerate(pairs)]
+    pieces = [_stripped(", ".join(named[at : at + PAIRS])) for at in range(0, len(named), PAIRS)]
     joined = " || ',' || ".join(pieces)
-    return f"(SELECT ('{{' || {joined} || '}}')::json {tail})"
+    return f"(SELECT ('{{' || {joined} || '}}')::json FROM (SELECT {columns} {tail}) n)"
 
 
 def _stripped(inner: str) -> str:
     """The text of a JSON object without its braces."""
-    made = f"json_build_object({inner})::text"
-    return f"(SELECT substr(o, 2, length(o) - 2) FROM (SELECT {made} AS o) s)"
+    return f"(SELECT substr(o, 2, length(o) - 2) FROM (SELECT json_build_object({inner})::text AS o) s)"
 
 
 def node(build: Build, selection: Selection, row: Source) -> Made:
@@ -123,23 +122,15 @@ def cell(row: Source | Part, field_id: str) -> str:
     if clear == TRUE:
         return full
     if clear == FALSE:
-        return masked if shown == TRUE else _case([(shown, masked)])
+        return masked if shown == TRUE else case([(shown, masked)])
     if masked == "NULL":
-        return _case([(clear, full)])
-    return _case([(clear, f"({full})::text"), (shown, f"({masked})::text")])
-
-
-def _case(branches: list[tuple[str, str]]) -> str:
-    """CASE over the branches that can be; null otherwise."""
-    kept = [(when, then) for when, then in branches if when != FALSE and then != "NULL"]
-    if not kept:
-        return "NULL"
-    return "CASE " + " ".join(f"WHEN {when} THEN {then}" for when, then in kept) + " END"
+        return case([(clear, full)])
+    return case([(clear, f"({full})::text"), (shown, f"({masked})::text")])
 
 
 def expression(row: Source | Part, field: Field) -> str:
     """The wire value of a field, in clear."""
-    if field.expression is not None and isinstance(row, Source):
+    if field.expression is not None:
         return computed(row, field)
     if field.sealed:
         return row.column(field.id, "_mask")
@@ -158,22 +149,6 @@ def expression(row: Source | Part, field: Field) -> str:
 def is_big(field: Field) -> bool:
     """Whether an integer field may exceed 32 bits, so that it goes as a string."""
     return any(abs(int(bound)) > BIG for bound in (field.min, field.max) if bound is not None)
-
-
-def computed(row: Source, field: Field) -> str:
-    """A declared expression over fields of the row, each as the caller sees it: `{fieldId}`."""
-    out, rest = [], field.expression or ""
-    while "{" in rest:
-        before, _, tail = rest.partition("{")
-        name, _, rest = tail.partition("}")
-        out += [before, f"({_visible_value(row, name)})"]
-    return "(" + "".join(out) + rest + ")"
-
-
-def _visible_value(row: Source, field_id: str) -> str:
-    """A cell in its SQL type, null where it is not in clear."""
-    clear = row.clear(field_id)
-    return row.column(field_id) if clear == TRUE else _case([(clear, row.column(field_id))])
 
 
 def mask(row: Source | Part, field: Field) -> str:
@@ -223,7 +198,7 @@ def code_label(row: Source | Part, item: CodeLabel) -> str:
             f"(SELECT v.{item.language} FROM wangge.code_value v WHERE v.table_name = {text(field.table)} "
             f"AND v.code = {column} LIMIT 1)"
         )
-    return made if clear == TRUE else _case([(clear, made)])
+    return made if clear == TRUE else case([(clear, made)])
 
 
 def to_one(build: Build, item: ToOne, row: Source | Part) -> Made:
@@ -233,7 +208,7 @@ def to_one(build: Build, item: ToOne, row: Source | Part) -> Made:
     if clear == FALSE or not options:
         return Made("NULL")
     made = first_of(options)
-    return made if clear == TRUE else Made(_case([(clear, made.sql)]), made.noted)
+    return made if clear == TRUE else Made(case([(clear, made.sql)]), made.noted)
 
 
 def _target(build: Build, selection: Selection, column: str) -> Made:
@@ -280,7 +255,7 @@ def parts(build: Build, item: Parts, row: Source | Part) -> Made:
         lon = row.column(item.field, "_lon")
         columns = {"lon": lon, "lat": row.column(item.field, "_lat")}
         pairs = [(i.key, _point_cell(i, columns)) for i in item.items]
-        return Made(_case([(all_of([clear, f"{lon} IS NOT NULL"]), json_object(pairs))]))
+        return Made(case([(all_of([clear, f"{lon} IS NOT NULL"]), json_object(pairs))]))
     if clear == FALSE:
         return Made("'[]'::json")
     made = _part_rows(build, item, field, row) if field.kind == "list" else _file_rows(build, item, field, row)
@@ -339,4 +314,4 @@ def batch(build: Build, item: Batch, row: Source) -> str:
     inputs = json_object([(name, cell(row, name)) for name in item.inputs]) if item.inputs else "'{}'::json"
     name = f"{row.field(item.field).owner or row.entity}.{item.field}"
     made = f"""json_build_array('"\\u0000b"'::json, {text(name)}, {inputs})"""
-    return made if clear == TRUE else _case([(clear, made)])
+    return made if clear == TRUE else case([(clear, made)])

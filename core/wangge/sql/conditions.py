@@ -25,9 +25,10 @@ from ..model.filter import (
     Some,
 )
 from ..model.types import Field
+from . import places
 from .binder import TYPES
 from .catalog import SYSTEM
-from .rows import FALSE, TRUE, Build, Part, Source, all_of, any_of
+from .rows import FALSE, TRUE, Build, Part, Source, all_of, any_of, computed
 
 
 class Seen(Protocol):
@@ -130,6 +131,8 @@ def _presence(row: Seen, field_id: str) -> str:
     if field_id in SYSTEM:
         return row.column(field_id)
     field = row.field(field_id)
+    if field.expression is not None:
+        return computed(row, field)
     return row.column(field_id, "_lon" if field.kind == "point" else "_enc" if field.sealed else "")
 
 
@@ -175,7 +178,8 @@ def _typed(row: Seen, field_id: str) -> tuple[str, Callable[[Any], Any] | None, 
             lambda v: None if v is None else hash_of(entity, list_id + field_id, v),
             row.column(field_id, "_hash"),
         )
-    return TYPES.get(field.kind, "text"), None, row.column(field_id)
+    column = row.column(field_id) if field.expression is None else computed(row, field)
+    return TYPES.get(field.kind, "text"), None, column
 
 
 def _operand(
@@ -209,11 +213,22 @@ def _place(row: Seen, found: Compare) -> str:
     build, operand = row.build, found.operand
     part = build.binder.operand
     if found.operator == "within":
-        shape = part(operand, "text", polygon)
-        return f"point({lon}, {lat}) <@ ({shape})::polygon"
-    x = part(operand, "float8", _near_lon)
-    y = part(operand, "float8", _near_lat)
-    metres = part(operand, "float8", _near_metres)
+        box = part(operand, "text", places.box)
+        outer = part(operand, "text[]", places.outer_rings, whole=True)
+        inner = part(operand, "text[]", places.holes, whole=True)
+        of = part(operand, "integer[]", places.holes_of, whole=True)
+        at, polygon, hole = f"point({lon}, {lat})", build.alias("o"), build.alias("h")
+        holes = (
+            f"SELECT 1 FROM unnest({inner}, {of}) {hole}(ring, part) "
+            f"WHERE {hole}.part = {polygon}.part AND {at} <@ {hole}.ring::polygon"
+        )
+        return (
+            f"({at} <@ ({box})::box AND EXISTS (SELECT 1 FROM unnest({outer}) WITH ORDINALITY {polygon}(ring, part) "
+            f"WHERE {at} <@ {polygon}.ring::polygon AND NOT EXISTS ({holes})))"
+        )
+    x = part(operand, "float8", places.lon)
+    y = part(operand, "float8", places.lat)
+    metres = part(operand, "float8", places.metres)
     box = (
         f"point({lon}, {lat}) <@ box(point({x} - {metres} / (111320.0 * cos(radians({y}))), {y} - {metres} / 110540.0), "
         f"point({x} + {metres} / (111320.0 * cos(radians({y}))), {y} + {metres} / 110540.0))"
@@ -223,26 +238,6 @@ def _place(row: Seen, found: Compare) -> str:
         f"+ cos(radians({y})) * cos(radians({lat})) * power(sin(radians({lon} - {x}) / 2), 2)))) <= {metres}"
     )
     return f"({box} AND {distance})"
-
-
-def _near_lon(value: Any) -> float | None:
-    return None if value is None else float(value["point"]["lon"])
-
-
-def _near_lat(value: Any) -> float | None:
-    return None if value is None else float(value["point"]["lat"])
-
-
-def _near_metres(value: Any) -> float | None:
-    return None if value is None else float(value["metres"])
-
-
-def polygon(value: Any) -> str | None:
-    """The outer ring of a GeoJSON polygon as PostgreSQL's own polygon."""
-    if value is None:
-        return None
-    ring = value["coordinates"][0]
-    return "(" + ",".join(f"({float(x)!r},{float(y)!r})" for x, y, *_ in ring) + ")"
 
 
 def subtree_of(build: Build, operand: Operand, posts: Posts | None = None) -> str:

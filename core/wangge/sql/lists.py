@@ -221,14 +221,16 @@ def _removed(build: Build, found: Connection, row: Source) -> str:
 
 def ordering(build: Build, found: Connection, row: Source) -> list[Term]:
     """The complete ordering: as asked, or the entity's own, and the id."""
-    asked = found.order or default_order(build, found.entity, row)
-    return [*(_term(build, o, row) for o in asked if o.path != ("id",)), _id_term(asked, row)]
+    terms, descending = decisive(found.order or default_order(build, found.entity, row))
+    return [*(_term(build, o, row) for o in terms), Term(row.own("id"), "uuid", descending, False)]
 
 
-def _id_term(asked: tuple[Order, ...], row: Source) -> Term:
-    """The id, which breaks all ties."""
-    descending = any(o.descending for o in asked if o.path == ("id",))
-    return Term(row.own("id"), "uuid", descending, False)
+def decisive(asked: tuple[Order, ...]) -> tuple[tuple[Order, ...], bool]:
+    """The terms before the id, and whether the id goes down: it leaves no ties, so that what stands after it says nothing."""
+    for at, order in enumerate(asked):
+        if order.path == ("id",):
+            return asked[:at], order.descending
+    return asked, False
 
 
 def default_order(build: Build, entity: str, row: Source) -> tuple[Order, ...]:
@@ -346,4 +348,4 @@ def _count(build: Build, found: Connection, part: TotalCount, kinds: list[str], 
         facts = {"value": f"least(count(*), {bound})", "exact": f"count(*) <= {bound}"}
     facts["__typename"] = "'TotalCount'"
     pairs = [(key, facts[what]) for key, what in part.items]
-    return cells.json_object(pairs, f"FROM ({union}) x")
+    return cells.json_object(pairs, f"FROM ({union}) x") if pairs else "'{}'::json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ..model import names
 from ..model.types import Field, Model
@@ -70,6 +71,35 @@ def all_of(predicates: Sequence[str]) -> str:
     if not kept:
         return TRUE
     return kept[0] if len(kept) == 1 else "(" + " AND ".join(kept) + ")"
+
+
+def case(branches: Sequence[tuple[str, str]]) -> str:
+    """CASE over the branches that can be; null otherwise."""
+    kept = [(when, then) for when, then in branches if when != FALSE and then != "NULL"]
+    if not kept:
+        return "NULL"
+    return "CASE " + " ".join(f"WHEN {when} THEN {then}" for when, then in kept) + " END"
+
+
+def computed(row: Cells, field: Field) -> str:
+    """A declared expression over fields of the row, each as the caller sees it: `{fieldId}`."""
+    out, rest = [], field.expression or ""
+    while "{" in rest:
+        before, _, tail = rest.partition("{")
+        name, _, rest = tail.partition("}")
+        clear = row.clear(name)
+        out += [before, f"({row.column(name) if clear == TRUE else case([(clear, row.column(name))])})"]
+    return "(" + "".join(out) + rest + ")"
+
+
+class Cells(Protocol):
+    """A row whose columns can be named."""
+
+    def column(self, field_id: str, suffix: str = "") -> str:
+        """A column of a field."""
+
+    def clear(self, field_id: str) -> str:
+        """Whether the cell is in clear."""
 
 
 class Source:
