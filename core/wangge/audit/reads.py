@@ -31,8 +31,8 @@ PAUSE = 0.25
 PATIENCE = 5.0
 """seconds after which reads are refused while records cannot be stored."""
 KEPT_IDS = 1000
-NOTE = 17
-"""bytes of a note: the number of its kind, and a row's id."""
+NOTE = 21
+"""bytes of a note: the number of its kind, a row's id, a revision (sql/notes.py)."""
 STORE = """INSERT INTO wangge.read_log (id, at, chain, actor_kind, actor_name, account_id, post_ids, token_id, unit_id, root_field,
   purposes, entities, row_ids, total, document)
 SELECT x.id, x.at, x.chain, x.actor_kind, x.actor_name, x.account_id, x.post_ids, x.token_id, x.unit_id, x.root_field,
@@ -81,11 +81,18 @@ class Reading(msgspec.Struct, frozen=True):
     document: str
 
 
-def record(reading: Reading, root: str, kinds: Sequence[tuple[str, tuple[str, ...]]], notes: bytes) -> ReadRecord:
-    """The record of an answer; `kinds` are (entity, fields) by the number that begins each note."""
+Kind = tuple[str, tuple[str, ...]] | None
+"""(entity, fields) of notes of one number; None when a read record does not speak of them."""
+
+
+def record(reading: Reading, root: str, kinds: Sequence[Kind], notes: bytes) -> ReadRecord | None:
+    """The record of an answer, None when it needs none; `kinds` by the number that begins each note."""
     rows: dict[int, dict[bytes, None]] = {}
     for at in range(0, len(notes), NOTE):
-        rows.setdefault(notes[at], {})[notes[at + 1 : at + NOTE]] = None
+        if kinds[notes[at]] is not None:
+            rows.setdefault(notes[at], {})[notes[at + 1 : at + 17]] = None
+    if not rows:
+        return None
     ids = dict.fromkeys(row for found in rows.values() for row in found)
     actor = reading.actor
     return ReadRecord(
@@ -100,11 +107,17 @@ def record(reading: Reading, root: str, kinds: Sequence[tuple[str, tuple[str, ..
         unit_id=reading.unit,
         root_field=root,
         purposes=reading.purposes,
-        entities=tuple(Shown(*kinds[number], len(found)) for number, found in sorted(rows.items())),
+        entities=tuple(_shown(kinds[number], len(found)) for number, found in sorted(rows.items())),
         row_ids=tuple(UUID(bytes=row) for row in list(ids)[:KEPT_IDS]),
         total=len(ids),
         document=reading.document,
     )
+
+
+def _shown(kind: Kind, count: int) -> Shown:
+    """So many rows of one kind of note."""
+    entity, fields = kind or ("", ())
+    return Shown(entity, fields, count)
 
 
 class Reads:

@@ -23,7 +23,7 @@ from graphql import (
     print_schema,
 )
 
-from ..audit.reads import Reading, Reads, record
+from ..audit.reads import Reads
 from ..crypto import Keys
 from ..errors import Denied, Invalid, RequestError, Unavailable
 from ..model.conditions import parse_filter
@@ -33,10 +33,10 @@ from ..modules.hooks import Hooks
 from ..modules.trace import Trace
 from ..policy.scope import Scope, Shape
 from ..records.outcome import StaleScope
+from ..records.storing import stale
 from ..sql.ast import ById, ByIds, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from ..sql.marks import resolve
 from . import cursors, me
 from .arguments import Variables, arguments, plain
 from .filters import Params
@@ -55,6 +55,7 @@ from .plans import (
     coerce,
     read_operation,
 )
+from .reading import Reader, Why
 from .schema import META, SchemaBuilder, assemble
 from .select import Selector
 from .sentences import Refusals
@@ -75,20 +76,14 @@ class Request(msgspec.Struct, frozen=True):
     """the purpose that the request names (PERMISSIONS.md 3)."""
 
 
-class Why(msgspec.Struct, frozen=True):
-    """What a read record says of a request: the root field, the purpose that it names, the digest of its document."""
-
-    root: str
-    purpose: str | None
-    document: str
-
-
 class Answer(msgspec.Struct, frozen=True):
     """The JSON body; `executed` is False when the document was refused before execution; `status` of a refusal."""
 
     body: bytes
     executed: bool = True
     status: int = 200
+    retry_after: int | None = None
+    """seconds after which a throttled caller may try again."""
 
 
 class NeedsPost(Invalid):
@@ -108,10 +103,9 @@ class Engine:
         self._scopes = scopes
         self._keys = keys
         self._records = records
-        self._reads = reads
         self.refusal = Refusals(records.kit.sentences)
         self._handwritten = _convert(hooks, catalog.model)
-        self._functions = hooks.computed_fields()
+        self.reader = Reader(pool, keys, reads, hooks.computed_fields())
         self._schemas = Lru(KEPT_SCHEMAS)
         self._documents = Lru(KEPT_DOCUMENTS)
         self._plans = Lru(KEPT_PLANS)
@@ -144,7 +138,8 @@ class Engine:
         except InvalidDocument as error:
             return Answer(_body(None, [_plain_error(e) for e in error.errors]), executed=False, status=400)
         except RequestError as error:
-            return Answer(_body(None, [self.refusal(error, request.language)]), executed=False, status=error.status)
+            body = _body(None, [self.refusal(error, request.language)])
+            return Answer(body, executed=False, status=error.status, retry_after=error.facts.get("retry_after"))
 
     async def _execute(self, request: Request, scope: Scope, credential: Any) -> Answer:
         if request.purpose is not None and not scope.shape.may_name(request.purpose):
@@ -205,47 +200,6 @@ class Engine:
     def root_of(self, name: str) -> Root:
         """A handwritten root field."""
         return self._handwritten[name]
-
-    # --- statements ---
-
-    async def fetch(self, connection: Any, statement: Any, scope: Scope, params: list[Any], why: Why) -> bytes:
-        """The JSON text of one statement, its marks resolved; a read of personal fields is recorded before it is returned."""
-        values = statement.bind(scope, params)
-        if statement.noted:
-            body = await self._recorded(connection or self._pool, statement, values, scope, why)
-        elif connection is None:
-            body = await self._pool.fetch_json(statement.sql, values)
-        else:
-            body = await connection.fetchval(statement.sql, *values)
-        if body is None:
-            return b"null"
-        if not statement.marks:
-            return bytes(body)
-        account = str(scope.actor.account)
-        return resolve(bytes(body), lambda binding, v: cursors.seal(self._keys, account, binding, v), self._functions)
-
-    async def _recorded(self, reader: Any, statement: Any, values: list[Any], scope: Scope, why: Why) -> bytes | None:
-        """The JSON text of a statement that shows personal fields, once its read record is in the journal."""
-        self._reads.check()
-        row = await reader.fetchrow(statement.sql, *values)
-        if row is None:
-            return None
-        if notes := row["i"]:
-            kinds = [(noted.entity, noted.fields) for noted in statement.noted]
-            reading = Reading(
-                scope.actor, scope.home_district, scope.home_unit, _purposes(scope, kinds, why.purpose), why.document
-            )
-            self._reads.add(record(reading, why.root, kinds, notes))
-        body: bytes | None = row["j"]
-        return body
-
-
-def _purposes(scope: Scope, kinds: list[tuple[str, tuple[str, ...]]], named: str | None) -> tuple[str, ...]:
-    """The purpose that the request names, else those of the rules that let the rows be read."""
-    if named is not None:
-        return (named,)
-    shapes = (scope.shape.entity(entity) for entity, _ in kinds)
-    return tuple(sorted({purpose for shape in shapes if shape is not None for purpose in shape.purposes}))
 
 
 ACCOUNT = "\0account"
@@ -311,7 +265,7 @@ class Run:
         self._credential = credential
         self._variables = {**variables, ACCOUNT: scope.actor.account}
         self._language = request.language
-        self._purpose = request.purpose
+        self._request = request
         self._errors: list[dict[str, Any]] = []
 
     async def read(self, plan: Plan) -> Answer:
@@ -339,18 +293,40 @@ class Run:
         return Answer(_body(data, self._errors))
 
     def _why(self, root: str) -> Why:
-        """What a read record says of this request."""
-        return Why(root, self._purpose, self._operation.digest)
+        """What read records and the ledger say of this request, and what it may reveal."""
+        return Why(
+            root,
+            self._request.purpose,
+            self._operation.digest,
+            reveals=self._operation.is_query and not self._request.reads_only,
+        )
 
     async def _fetch(self, connection: Any, root: ReadRoot) -> bytes:
         try:
-            return await self._engine.fetch(
-                connection, root.statement, self._scope, root.params.values(self._variables), self._why(root.key)
-            )
+            return await self._read(connection, root)
         except (RequestError, asyncio.CancelledError):
             raise
         except Exception as error:
             raise translated(error) from error
+
+    async def _read(self, connection: Any, root: ReadRoot) -> bytes:
+        """One statement; one that reveals or matches is tried again under a new Scope when the rights changed meanwhile."""
+        reader, params, why = self._engine.reader, root.params.values(self._variables), self._why(root.key)
+        try:
+            return await reader.fetch(connection, root.statement, self._scope, params, why)
+        except StaleScope:
+            await self._renew()
+        return await reader.fetch(connection, root.statement, self._scope, params, why)
+
+    async def _renew(self) -> None:
+        """The caller's Scope of this moment. Raises StaleScope when it has another shape: the plan does not fit it."""
+        if self._credential is None:
+            raise stale("the account's rights")
+        await self._engine._scopes.refresh()
+        fresh = await self._engine._scopes.scope(self._credential)
+        if fresh.shape.key != self._scope.shape.key:
+            raise stale("the account's rights")
+        self._scope = fresh
 
     async def _other(self, root: OtherRoot) -> bytes:
         """A handwritten field, a write, or introspection; its refusal is an error at its path."""
@@ -422,7 +398,7 @@ class Run:
             root = ByIds(ids, selector.selections(sets, reference.entity, "get"))
         statement = compile_root(self._engine.catalog, self._scope.shape, root)
         why = self._why(nodes[0].name.value)
-        body = await self._engine.fetch(None, statement, self._scope, params.values(self._variables), why)
+        body = await self._engine.reader.fetch(None, statement, self._scope, params.values(self._variables), why)
         made = msgspec.Raw(body)
         return made if hasattr(reference, "where") else msgspec.Raw(body[1:-1] or b"null")
 
@@ -476,7 +452,7 @@ class Run:
             self._engine.catalog, self._scope.shape, ByIds(ids, selector.selections(sets, entity, "get"))
         )
         why = self._why(payload.name)
-        body = await self._engine.fetch(None, statement, self._scope, params.values(self._variables), why)
+        body = await self._engine.reader.fetch(None, statement, self._scope, params.values(self._variables), why)
         return msgspec.Raw(body[1:-1] or b"null")
 
 

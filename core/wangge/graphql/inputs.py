@@ -76,6 +76,12 @@ class Inputs:
         kinds = self._b.kinds(entity, "list")
         return bool(kinds) and all(self._b.rights(k).best("list", field) == Level.CLEAR for k in kinds)
 
+    def matched(self, entity: str, path: str, field: Field) -> bool:
+        """Whether a sealed field that is not in clear may be compared for equality (action `match`)."""
+        kinds = self._b.kinds(entity, "list")
+        may = (self._b.rights(k).best("match", path) == Level.CLEAR for k in kinds)
+        return field.sealed and self._b.catalog.hash_of is not None and bool(kinds) and all(may)
+
     def where(self, entity: str) -> GraphQLInputObjectType:
         """`<Type>Where`."""
         name = f"{self._b.catalog.entity(entity).type}Where"
@@ -89,6 +95,8 @@ class Inputs:
         declared = self._b.catalog.model.fields_of(entity)
         for field_id, field in self._b.catalog.fields(entity).items():
             if field_id in declared and not self.clear(entity, field_id):
+                if self.matched(entity, field_id, field):
+                    fields[field.name] = GraphQLInputField(self._b.operators.of("MatchWhere"))
                 continue
             made = self._where_field(entity, field)
             if made is not None:
@@ -137,15 +145,16 @@ class Inputs:
             for p in field.fields
             if self.clear(entity, f"{field.id}.{p.id}") and p.kind not in ("ref", "file", "signature")
         ]
-        if not shown:
+        matched = [p for p in field.fields if p not in shown and self.matched(entity, f"{field.id}.{p.id}", p)]
+        if not shown and not matched:
             return None
         if name not in self._made:
-            self._made[name] = GraphQLInputObjectType(name, lambda: self._part_fields(name, shown))
+            self._made[name] = GraphQLInputObjectType(name, lambda: self._part_fields(name, shown, matched))
         return self._made[name]
 
-    def _part_fields(self, name: str, parts: list[Field]) -> dict[str, GraphQLInputField]:
+    def _part_fields(self, name: str, parts: list[Field], matched: list[Field]) -> dict[str, GraphQLInputField]:
         """The fields of a part's where type."""
-        fields: dict[str, GraphQLInputField] = {}
+        fields = {part.name: GraphQLInputField(self._b.operators.of("MatchWhere")) for part in matched}
         for part in parts:
             enum = self._b.enum(name.removesuffix("Where"), part) if part.kind == "enum" else None
             made = self._b.operators.of_enum(enum) if enum else self._b.operators.of(group_of(part))

@@ -27,6 +27,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CodeWhere": ("String", (*SET, "under", "startsWith")),
     "CodesWhere": ("String", ("has", "hasAny", "hasAll", "under", "isNull")),
     "SealedWhere": ("String", SET),
+    "MatchWhere": ("String", ("eq", "in")),
     "IDWhere": ("ID", SET),
     "IntWhere": ("Int", RANGE),
     "BigIntWhere": ("BigInt", RANGE),

@@ -136,6 +136,11 @@ class SchemaBuilder:
         }
         if any(self.rights(k).grants("list_removed") for k in kinds):
             fields["removedAt"] = self._moment("removedAt", required=False)
+        fields["_absent"] = GraphQLField(
+            self.scalars["JSON"],
+            description="Why fields are not shown in clear: MASKED, PURPOSE_REQUIRED or NOT_COLLECTED.",
+            extensions=meta(kind="absent"),
+        )
         declared = self.catalog.model.fields_of(entity)
         for field_id, field in self.catalog.fields(entity).items():
             implicit = field_id not in declared
@@ -169,7 +174,16 @@ class SchemaBuilder:
             }
         facts = meta(kind="batch", field=field.id) if self._is_batch(field) else meta(kind="cell", field=field.id)
         type_ = self.wire_type(self.declaring_type(entity, field), field)
-        return {field.name: GraphQLField(type_, description=text, extensions=facts)} | self._label(entity, field)
+        reveal = self._reveal(entity, field.id)
+        made = GraphQLField(type_, args=reveal, description=text, extensions=facts)
+        return {field.name: made} | self._label(entity, field)
+
+    def _reveal(self, entity: str, path: str) -> dict[str, GraphQLArgument]:
+        """The argument `reveal`, where the action is granted for the field."""
+        if not any(self.rights(kind).best("reveal", path) == Level.CLEAR for kind in self.seen(entity)):
+            return {}
+        text = "Show the value in clear, for the purpose that the header Wangge-Purpose names; each row stands in the ledger."
+        return {"reveal": GraphQLArgument(GraphQLBoolean, default_value=False, description=text)}
 
     def _is_batch(self, field: Field) -> bool:
         """Whether Python computes the field for a whole response."""
@@ -261,11 +275,11 @@ class SchemaBuilder:
                 return None
             fields: dict[str, GraphQLField] = {}
             for part in shown:
-                fields.update(self._part_field(name, part))
+                fields.update(self._part_field(name, part, self._reveal(entity, f"{field.id}.{part.id}")))
             self._plain[name] = GraphQLObjectType(name, fields, description=field.label.of(self.language))
         return self._plain[name]  # type: ignore[return-value] # made above
 
-    def _part_field(self, type_name: str, part: Field) -> dict[str, GraphQLField]:
+    def _part_field(self, type_name: str, part: Field, reveal: dict[str, GraphQLArgument]) -> dict[str, GraphQLField]:
         """A field of a part: a scalar, a point, or a reference."""
         text = part.label.of(self.language)
         if part.kind in ("ref", "file", "signature"):
@@ -275,7 +289,8 @@ class SchemaBuilder:
                 part.name: GraphQLField(self.point(), description=text, extensions=meta(kind="parts", field=part.id))
             }
         type_ = self.wire_type(type_name, part)
-        made = {part.name: GraphQLField(type_, description=text, extensions=meta(kind="cell", field=part.id))}
+        facts = meta(kind="cell", field=part.id)
+        made = {part.name: GraphQLField(type_, args=reveal, description=text, extensions=facts)}
         return made | self._label("", part)
 
     def _files(self, field: Field, text: str) -> dict[str, GraphQLField]:

@@ -26,6 +26,7 @@ from ..errors import Invalid
 from ..model.filter import Operand
 from ..policy.scope import Shape
 from ..sql.ast import (
+    Absent,
     Batch,
     Cell,
     CodeLabel,
@@ -172,7 +173,9 @@ class Selector:
         facts = field.extensions[META]
         kind = facts["kind"]
         if kind == "cell":
-            return Cell(key, facts["field"])
+            return Cell(key, facts["field"], self._revealed(nodes, field))
+        if kind == "absent":
+            return Absent(key, self._absentable(type_, entity))
         if kind == "label":
             return CodeLabel(key, facts["field"], self._language(nodes[0], field))
         if kind == "node_id":
@@ -181,6 +184,17 @@ class Selector:
             inputs = self.catalog.field(entity, facts["field"]).inputs or ()
             return Batch(key, facts["field"], inputs)
         return self._nested(key, kind, facts["field"], nodes, field, entity)
+
+    def _revealed(self, nodes: list[FieldNode], field: GraphQLField) -> bool:
+        """Whether a cell is asked for in clear."""
+        given = arguments(nodes[0].arguments, field.args, self.variables).get("reveal")
+        return isinstance(given, Leaf) and bool(given.value)
+
+    def _absentable(self, type_: GraphQLObjectType, entity: str) -> tuple[tuple[str, str], ...]:
+        """The plain fields of a type that `_absent` may speak of."""
+        fields = self.catalog.fields(entity)
+        facts = ((name, field.extensions.get(META, {})) for name, field in type_.fields.items())
+        return tuple((name, f["field"]) for name, f in facts if f.get("kind") == "cell" and f["field"] in fields)
 
     def _nested(
         self, key: str, kind: str, field_id: str, nodes: list[FieldNode], field: GraphQLField, entity: str

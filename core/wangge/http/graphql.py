@@ -95,7 +95,10 @@ async def _serve(
         await send(sender, refused.status, body, f"{type_}; charset=utf-8", _headers(refused))
         return
     status = _status(answer, type_)
-    await send(sender, status, answer.body, f"{type_}; charset=utf-8", {"allow": "POST"} if status == 405 else {})
+    more = {"allow": "POST"} if status == 405 else {}
+    if answer.retry_after is not None:
+        more["retry-after"] = str(answer.retry_after)
+    await send(sender, status, answer.body, f"{type_}; charset=utf-8", more)
 
 
 def _headers(error: RequestError) -> dict[str, str]:

@@ -59,6 +59,9 @@ def _check_actions(draft: RuleDraft, entity: Entity, model: Model) -> None:
         if action.startswith("do:") and action[3:] not in operations:
             text = f'"{entity.name}" has no operation "{action[3:]}".{nearest(action[3:], operations)}'
             reader.wrong("unknown_operation", text, reader.line_of("actions"))
+        elif action == "reveal" and draft.rule.purpose is None:
+            text = "a rule with reveal names the purpose for which values are shown in clear: purpose: <id>"
+            reader.wrong("reveal_without_purpose", text, reader.line_of("actions"))
         elif action in GENERATED and entity.writes == "operations":
             text = f'"{entity.name}" is written by operations only: remove "{action}"'
             reader.wrong("no_such_action", text, reader.line_of("actions"))

@@ -160,7 +160,8 @@ def _united(
     """Grants that are equal but for where become one; slots in canonical order."""
     groups: dict[tuple[Any, ...], list[Found]] = {}
     for grant in found:
-        key = (grant.entity, grant.action, _text(grant.condition), grant.via or "", grant.fields)
+        purpose = grant.purpose if grant.action == "reveal" else None
+        key = (grant.entity, grant.action, _text(grant.condition), grant.via or "", grant.fields, purpose or "")
         groups.setdefault(key, []).append(grant)
     slots: list[Slot] = []
     grants: dict[str, dict[str, list[Grant]]] = {}
@@ -171,7 +172,8 @@ def _united(
         at = slots.index(slot) if slot in slots else len(slots)
         slots += [slot] if at == len(slots) else []
         own = world.model.root_scope(first.entity).kind == "self"
-        united = Grant(at, first.condition, first.via, first.fields, per_post, own)
+        purpose = first.purpose if first.action == "reveal" else None
+        united = Grant(at, first.condition, first.via, first.fields, per_post, own, purpose)
         grants.setdefault(first.entity, {}).setdefault(first.action, []).append(united)
     purposes: dict[str, set[str]] = {}
     for reading in (f for f in found if f.action in READS and f.purpose):

@@ -79,6 +79,8 @@ class Grant(msgspec.Struct, frozen=True):
     """the condition names `$area` or a per-post value of `$actor`: it is evaluated per post of the slot."""
     own: bool = False
     """an entity of scope `self`: `$actor.person` instead of the slot."""
+    purpose: str | None = None
+    """for the action reveal: the purpose that the request must name."""
 
     def level(self, field: str) -> Level:
         """The level of a field id in this grant."""
@@ -131,7 +133,10 @@ class Shape(msgspec.Struct, frozen=True):
 
     def may_name(self, purpose: str) -> bool:
         """Whether some rule of the caller is for a purpose."""
-        return any(purpose in found.purposes for found in self.entities.values())
+        return any(
+            purpose in found.purposes or any(grant.purpose == purpose for grant in found.grants("reveal"))
+            for found in self.entities.values()
+        )
 
 
 class Scope(msgspec.Struct, frozen=True):

@@ -17,10 +17,22 @@ Removed = Literal["EXCLUDE", "ONLY", "INCLUDE"]
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A stored or expression field, or `id`, `revision`, `createdAt`, `updatedAt`, `removedAt`, shown at its level per row."""
+    """A stored or expression field, or `id`, `revision`, `createdAt`, `updatedAt`, `removedAt`, shown at its level per row.
+
+    `reveal`: in clear where a grant of the action `reveal` for the request's purpose says so (PERMISSIONS.md 3).
+    """
 
     key: str
     field: str
+    reveal: bool = False
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """`_absent`: why cells of these fields are not shown in clear, as {present name: reason}."""
+
+    key: str
+    fields: tuple[tuple[str, str], ...]
+    """(present name, field id)."""
 
 
 class CodeLabel(msgspec.Struct, frozen=True):
@@ -76,7 +88,7 @@ class Batch(msgspec.Struct, frozen=True):
     inputs: tuple[str, ...]
 
 
-Item = Cell | CodeLabel | Constant | NodeId | ToOne | ToMany | Parts | Batch
+Item = Cell | Absent | CodeLabel | Constant | NodeId | ToOne | ToMany | Parts | Batch
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -178,6 +190,8 @@ class Noted(msgspec.Struct, frozen=True):
 
     entity: str
     fields: tuple[str, ...]
+    reveal: bool = False
+    """the fields are revealed: each row gets an entry in the ledger."""
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -204,6 +218,13 @@ class Statement(msgspec.Struct, frozen=True):
     """the entities that it reads."""
     noted: tuple[Noted, ...] = ()
     """what a note's number means."""
+    matches: tuple[tuple[str, str], ...] = ()
+    """(entity, path) of sealed fields that are compared under the action `match`: each use stands in the ledger."""
+
+    @property
+    def reveals(self) -> bool:
+        """Whether it writes reveals into the ledger; the last two request parameters are then purpose and document."""
+        return any(noted.reveal for noted in self.noted)
 
     def bind(self, scope: Any, params: list[Any]) -> list[Any]:
         """The parameters in the order of `$1`..."""

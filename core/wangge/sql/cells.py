@@ -9,6 +9,7 @@ from ..model import names
 from ..model.types import Field, Mask
 from . import lists
 from .ast import (
+    Absent,
     Batch,
     Cell,
     CodeLabel,
@@ -21,7 +22,7 @@ from .ast import (
     ToOne,
 )
 from .catalog import SYSTEM
-from .notes import NOTHING, Frame, Made, is_noted, note
+from .notes import NOTHING, RECORDED, Frame, Made, is_noted, note
 from .reach import source, visible
 from .rows import FALSE, TRUE, Build, Part, Source, all_of, case, computed
 
@@ -93,13 +94,15 @@ def first_of(options: list[Made]) -> Made:
 def value(build: Build, item: Item, row: Source | Part, frame: Frame) -> str:
     """The SQL of one selected item; what is noted below it goes into `frame`."""
     if isinstance(item, Cell):
-        return cell(row, item.field)
+        return revealed_cell(build, row, item.field, frame) if item.reveal else cell(row, item.field)
+    if isinstance(item, Absent):
+        return absences(row, item)
     if isinstance(item, Constant):
         return literal(item.value)
     if isinstance(item, CodeLabel):
         return code_label(row, item)
     if isinstance(item, Parts):
-        return frame.add(parts(build, item, row))
+        return frame.add(parts(build, item, row, frame))
     if isinstance(item, NodeId):
         kind = build.catalog.entity(row.entity).type
         made = f"convert_to({text(kind + ':')} || {row.column('id')}::text, 'UTF8')"
@@ -126,6 +129,54 @@ def cell(row: Source | Part, field_id: str) -> str:
     if masked == "NULL":
         return case([(clear, full)])
     return case([(clear, f"({full})::text"), (shown, f"({masked})::text")])
+
+
+def revealed_cell(build: Build, row: Source | Part, field_id: str, frame: Frame) -> str:
+    """A cell in clear where it is revealed, else as `cell` shows it; a sealed value is a mark that Python opens."""
+    field, where, plain = row.field(field_id), row.revealed(field_id), cell(row, field_id)
+    if where == FALSE:
+        return plain
+    path = f"{row.list.id}.{field_id}" if isinstance(row, Part) else field_id
+    frame.reveal(where, path)
+    usual = "NULL::json" if plain == "NULL" else f"to_json({plain})"
+    if not field.sealed:
+        return f"CASE WHEN {where} THEN to_json({expression(row, field)}) ELSE {usual} END"
+    build.marks = True
+    stored = row.column(field_id, "_enc")
+    holder = row.parent if isinstance(row, Part) else row
+    top = row.list if isinstance(row, Part) else field
+    mark = (
+        f"""json_build_array('"\\u0000s"'::json, {text(top.owner or row.entity)}, {text(path)}, """
+        f"encode({stored}, 'hex'), {holder.own('id')}::text)"
+    )
+    return f"CASE WHEN {where} AND {stored} IS NOT NULL THEN {mark} ELSE {usual} END"
+
+
+def absences(row: Source | Part, item: Absent) -> str:
+    """Why cells that the caller may know of are not shown in clear: MASKED, PURPOSE_REQUIRED or NOT_COLLECTED."""
+    pairs = [f"{text(name)}, {reason}" for name, path in item.fields if (reason := _absence(row, path)) != "NULL"]
+    if not pairs:
+        return "'{}'::json"
+    pieces = [", ".join(pairs[at : at + PAIRS]) for at in range(0, len(pairs), PAIRS)]
+    return f"json_strip_nulls(({' || '.join(f'jsonb_build_object({piece})' for piece in pieces)})::json)"
+
+
+def _absence(row: Source | Part, path: str) -> str:
+    """The reason of one cell, null where it is in clear or where the caller must not know."""
+    field, shown = row.field(path), row.shown(path)
+    clear = FALSE if field.sealed else row.clear(path)
+    if shown == FALSE or field.expression is not None:
+        return "NULL"
+    branches = []
+    if field.sensitivity in RECORDED:
+        branches.append(
+            (all_of([shown, f"{row.column(path, '_enc' if field.sealed else '')} IS NULL"]), "'NOT_COLLECTED'")
+        )
+    if clear != TRUE:
+        masked = all_of([shown, f"({clear}) IS NOT TRUE"] if clear != FALSE else [shown])
+        branches.append((all_of([masked, row.granted("reveal", path)]), "'PURPOSE_REQUIRED'"))
+        branches.append((masked, "'MASKED'"))
+    return case(branches)
 
 
 def expression(row: Source | Part, field: Field) -> str:
@@ -247,7 +298,7 @@ def _where_clear(clear: str, made: Made, empty: str) -> Made:
     )
 
 
-def parts(build: Build, item: Parts, row: Source | Part) -> Made:
+def parts(build: Build, item: Parts, row: Source | Part, frame: Frame) -> Made:
     """A list, files, photos (an array), or a point (one object)."""
     field = row.field(item.field)
     clear = row.clear(item.field)
@@ -258,7 +309,7 @@ def parts(build: Build, item: Parts, row: Source | Part) -> Made:
         return Made(case([(all_of([clear, f"{lon} IS NOT NULL"]), json_object(pairs))]))
     if clear == FALSE:
         return Made("'[]'::json")
-    made = _part_rows(build, item, field, row) if field.kind == "list" else _file_rows(build, item, field, row)
+    made = _part_rows(build, item, field, row, frame) if field.kind == "list" else _file_rows(build, item, field, row)
     return _where_clear(clear, made, "'[]'::json")
 
 
@@ -271,11 +322,14 @@ def _point_cell(item: Item, columns: dict[str, str]) -> str:
     raise Invalid("selection.unknown", "a point has lon and lat")
 
 
-def _part_rows(build: Build, item: Parts, field: Field, row: Source | Part) -> Made:
-    """The parts of a list in stored order."""
+def _part_rows(build: Build, item: Parts, field: Field, row: Source | Part, outer: Frame) -> Made:
+    """The parts of a list in stored order; what is revealed in them is noted with their row."""
     assert isinstance(row, Source)
     part, frame = Part(row, field), Frame(build)
     pairs = [(i.key, value(build, i, part, frame)) for i in item.items]
+    for where, paths in frame.reveals.items():
+        for path in paths:
+            outer.reveal(where, path)
     return _array(frame, pairs, f"FROM {part.from_clause()} WHERE {part.joined()} ORDER BY {part.alias}.ord")
 
 

@@ -10,6 +10,7 @@ from .catalog import Catalog
 from .conditions import condition
 from .notes import NOTHING, Made
 from .reach import grant_predicate, prohibited, source, visible
+from .reveals import revealing
 from .rows import Build, Source, all_of, any_of
 
 
@@ -22,6 +23,8 @@ def compile_root(catalog: Catalog, shape: Shape, root: Root) -> Statement:
         made = _by_id(build, root)
     else:
         made = _by_ids(build, root)
+    if any(noted.reveal for noted in build.noted):
+        return _statement(build, revealing(build, made))
     if made.noted:
         return _statement(build, f"SELECT (x.n).j, (x.n).i FROM (SELECT {made.sql} AS n OFFSET 0) x")
     return _statement(build, f"SELECT ({made.sql})::json")
@@ -30,7 +33,8 @@ def compile_root(catalog: Catalog, shape: Shape, root: Root) -> Statement:
 def _statement(build: Build, sql: str) -> Statement:
     """The finished statement."""
     text, values = build.binder.finish(sql)
-    return Statement(text, values, build.marks, frozenset(build.reads), tuple(build.noted))
+    matches = tuple(sorted(build.matches))
+    return Statement(text, values, build.marks, frozenset(build.reads), tuple(build.noted), matches)
 
 
 def _by_id(build: Build, root: ById) -> Made:

@@ -30,6 +30,9 @@ from .binder import TYPES
 from .catalog import SYSTEM
 from .rows import FALSE, TRUE, Build, Part, Source, all_of, any_of, computed
 
+MATCHED = ("eq", "ne", "in", "notIn")
+"""The operators that the action `match` allows on a sealed field."""
+
 
 class Seen(Protocol):
     """A row that a condition reads: a Source, a Part, or a row without blinkers."""
@@ -50,6 +53,9 @@ class Seen(Protocol):
 
     def clear(self, field_id: str) -> str:
         """Whether the cell is in clear."""
+
+    def matched(self, path: str) -> str:
+        """Whether the caller may ask whether the sealed cell equals a value."""
 
 
 class Posts:
@@ -103,7 +109,7 @@ def _compare(row: Seen, found: Compare, posts: Posts | None) -> str:
     """One comparison; a cell that is not in clear counts as absent."""
     if found.field == SELF:
         return f"({row.column('ord')} BETWEEN {subtree_of(row.build, found.operand, posts)})"
-    seen = row.clear(found.field)
+    seen = _comparable(row, found)
     if seen == FALSE:
         raise Invalid("filter.not_allowed", f'"{found.field}" cannot be filtered by', field=found.field)
     if found.operator == "isNull":
@@ -112,6 +118,19 @@ def _compare(row: Seen, found: Compare, posts: Posts | None) -> str:
         positive = Compare(found.field, "eq" if found.operator == "ne" else "in", found.operand)
         return f"({_compare(row, positive, posts)}) IS NOT TRUE"
     return all_of([_test(row, found, posts), seen])
+
+
+def _comparable(row: Seen, found: Compare) -> str:
+    """Where the cell may be compared: in clear, or, sealed and for equality, where the action `match` is granted."""
+    seen = row.clear(found.field)
+    if seen == TRUE or found.field in SYSTEM or found.operator not in MATCHED or not row.field(found.field).sealed:
+        return seen
+    matched = row.matched(found.field)
+    if matched == FALSE:
+        return seen
+    path = f"{row.list.id}.{found.field}" if isinstance(row, Part) else found.field
+    row.build.matches.add((row.entity, path))
+    return any_of([seen, matched])
 
 
 def _is_null(row: Seen, found: Compare, seen: str) -> str:

@@ -1,6 +1,7 @@
 """Marks in the database's JSON: arrays that begin with a text no value can hold, resolved in Python before the answer goes.
 
-`["\\u0000c", binding, values...]` is a cursor to be sealed; `["\\u0000b", field, {inputs}]` a cell that a batch function gives.
+`["\\u0000c", binding, values...]` is a cursor to be sealed; `["\\u0000b", field, {inputs}]` a cell that a batch function gives;
+`["\\u0000s", entity, path, ciphertext, row]` a sealed cell that is revealed.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import msgspec
 
 Seal = Callable[[str, list[Any]], str]
 """(binding, values) -> the cursor's text."""
+Open = Callable[[str, str, str, str], str | None]
+"""(entity, path, ciphertext in hex, row) -> the value of a sealed cell."""
 Function = Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]
 
 
-def resolve(body: bytes, seal: Seal, functions: Mapping[str, Function]) -> bytes:
+def resolve(body: bytes, seal: Seal, functions: Mapping[str, Function], opened: Open) -> bytes:
     """The body with every mark replaced; each batch function is called once with all its rows."""
     text = body.decode()
     found = _find(text)
@@ -26,7 +29,10 @@ def resolve(body: bytes, seal: Seal, functions: Mapping[str, Function]) -> bytes
     out, at = [], 0
     for index, (start, end, mark) in enumerate(found):
         out.append(text[at:start])
-        made = seal(mark[1], mark[2:]) if mark[0] == "\0c" else values[index]
+        if mark[0] == "\0c":
+            made: Any = seal(mark[1], mark[2:])
+        else:
+            made = opened(mark[1], mark[2], mark[3], mark[4]) if mark[0] == "\0s" else values[index]
         out.append(msgspec.json.encode(made).decode())
         at = end
     out.append(text[at:])

@@ -1,7 +1,7 @@
 """What a read record needs: which rows of an answer show personal fields in clear (PERMISSIONS.md 3).
 
-A node that needs notes is compiled to `wangge.noted`, its JSON `j` beside the notes `i`: 17 bytes a row, the number of a
-`Noted` and the row's id. Notes of nested nodes are collected upward by the same statement.
+A node that needs notes is compiled to `wangge.noted`, its JSON `j` beside the notes `i`: 21 bytes a row, the number of a
+`Noted`, the row's id, and its revision where it is revealed. Notes of nested nodes are collected upward by the same statement.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 RECORDED = ("personal", "sensitive")
 NOTHING = "''::bytea"
-SIZE = 17
+SIZE = 21
 """bytes of one note."""
+NO_REVISION = r"'\x00000000'::bytea"
 
 
 class Made:
@@ -61,6 +62,14 @@ class Frame:
     def __init__(self, build: Build) -> None:
         self.alias = build.alias("s")
         self.columns: list[str] = []
+        self.reveals: dict[str, list[str]] = {}
+        """where -> the fields that are revealed there."""
+
+    def reveal(self, where: str, path: str) -> None:
+        """Note that a field is revealed in the rows that meet `where`."""
+        paths = self.reveals.setdefault(where, [])
+        if path not in paths:
+            paths.append(path)
 
     def add(self, made: Made) -> str:
         """Take a nested value in; its JSON."""
@@ -81,7 +90,16 @@ class Frame:
 
 def is_noted(build: Build, selection: Selection, action: str) -> bool:
     """Whether some row of a selection, or of one below it, may show a personal field in clear."""
-    return bool(own_fields(build, selection, action)) or any(nested(build, item) for item in selection.items)
+    return bool(own_fields(build, selection, action)) or any(
+        nested(build, item) or _reveals(item) for item in selection.items
+    )
+
+
+def _reveals(item: Item) -> bool:
+    """Whether an item of the row itself, or of its parts, is to be revealed."""
+    if isinstance(item, Parts):
+        return any(_reveals(inner) for inner in item.items)
+    return isinstance(item, Cell) and item.reveal
 
 
 def nested(build: Build, item: Item) -> bool:
@@ -150,8 +168,13 @@ def note(build: Build, row: Source | Part, selection: Selection, frame: Frame) -
         shown = all_of([any_of([row.clear(path) for path in fields]), _foreign(build, row)])
         if fields and shown != FALSE:
             number = build.note(Noted(selection.entity, fields))
-            made = f"'\\x{number:02x}'::bytea || uuid_send({row.own('id')})"
+            made = f"'\\x{number:02x}'::bytea || uuid_send({row.own('id')}) || {NO_REVISION}"
             found.insert(0, made if shown == TRUE else f"CASE WHEN {shown} THEN {made} ELSE {NOTHING} END")
+        for where, paths in frame.reveals.items():
+            number = build.note(Noted(selection.entity, tuple(sorted(paths)), reveal=True))
+            revision = f"int4send({row.column('revision')}::integer)"
+            made = f"'\\x{number:02x}'::bytea || uuid_send({row.own('id')}) || {revision}"
+            found.append(f"CASE WHEN {where} THEN {made} ELSE {NOTHING} END")
     return " || ".join(found) or "NULL::bytea"
 
 

@@ -57,6 +57,10 @@ class Whole:
         """Always."""
         return TRUE
 
+    def matched(self, path: str) -> str:
+        """Not needed: everything is in clear."""
+        return FALSE
+
 
 def slot_predicate(row: Source, grant: Grant) -> str:
     """The area, unit or person condition of a grant."""

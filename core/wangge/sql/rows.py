@@ -26,6 +26,7 @@ class Build:
         self.marks = False
         self.reads: set[str] = set()
         self.noted: list[Noted] = []
+        self.matches: set[tuple[str, str]] = set()
         self._aliases = 0
 
     @property
@@ -115,6 +116,7 @@ class Source:
         self.alias = build.alias()
         self.chain = build.catalog.chain(entity)
         self._joined: set[int] = set()
+        self._predicate = predicate
         self._lateral = False
         build.reads.add(entity)
         self.grants = build.grants(entity, action) if action else ()
@@ -163,6 +165,29 @@ class Source:
         """Whether the cell is shown at all, given that the row is visible."""
         return self._at_least(field_id, Level.MASKED)
 
+    def matched(self, path: str) -> str:
+        """Whether the caller may ask in this row whether a sealed field equals a value (action `match`)."""
+        return self.granted("match", path)
+
+    def granted(self, action: str, path: str) -> str:
+        """Whether some grant of another action names the field in clear in this row."""
+        if self._predicate is None:
+            return FALSE
+        grants = [g for g in self.build.grants(self.entity, action) if g.level(path) == Level.CLEAR]
+        return any_of([self._predicate(self, grant) for grant in grants])
+
+    def revealed(self, path: str) -> str:
+        """Whether a grant of `reveal` for the purpose of the request names the field in this row."""
+        if self._predicate is None:
+            return FALSE
+        purpose = self.build.binder.bind(("purpose",), "purpose", lambda _s, p: p[-2], "text")
+        found = []
+        for grant in self.build.grants(self.entity, "reveal"):
+            if grant.level(path) == Level.CLEAR and grant.purpose is not None:
+                named = grant.purpose.replace("'", "''")
+                found.append(all_of([f"{purpose} = '{named}'", self._predicate(self, grant)]))
+        return any_of(found)
+
     def _at_least(self, field_id: str, level: Level) -> str:
         if self.action is None or field_id in SYSTEM or field_id in self.build.catalog.implicit(self.entity):
             return TRUE
@@ -202,6 +227,18 @@ class Part:
     def clear(self, field_id: str) -> str:
         """Whether the part's cell is shown in clear, given that the list is."""
         return TRUE if field_id == "id" else self.parent.clear(f"{self.list.id}.{field_id}")
+
+    def matched(self, path: str) -> str:
+        """As the row's grants of `match` say of `<list>.<field>`."""
+        return self.parent.matched(f"{self.list.id}.{path}")
+
+    def revealed(self, path: str) -> str:
+        """As the row's grants of `reveal` say of `<list>.<field>`."""
+        return self.parent.revealed(f"{self.list.id}.{path}")
+
+    def granted(self, action: str, path: str) -> str:
+        """As the row's grants say of `<list>.<field>`."""
+        return self.parent.granted(action, f"{self.list.id}.{path}")
 
     def shown(self, field_id: str) -> str:
         """Whether the part's cell is shown at all."""

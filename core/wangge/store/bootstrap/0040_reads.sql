@@ -68,3 +68,13 @@ SELECT r.id, 1 AS revision, r.at AS created_at, NULL::uuid AS created_by, r.at A
 FROM wangge.read_log r CROSS JOIN LATERAL wangge.area_of_chain(r.chain) a;
 
 GRANT SELECT ON wangge.ledger, wangge.read_record TO wangge_app;
+
+-- How often an account used what is limited by the hour: reveal, match. Old hours are only statistics.
+CREATE TABLE IF NOT EXISTS wangge.usage (
+    account_id uuid NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    hour timestamptz NOT NULL,
+    used integer NOT NULL,
+    PRIMARY KEY (account_id, kind, hour)
+);
+GRANT SELECT, INSERT, UPDATE ON wangge.usage TO wangge_app;
