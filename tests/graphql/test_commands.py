@@ -79,6 +79,23 @@ async def test_a_module_is_switched_for_one_district(city: City) -> None:
     assert "urban_management" in (await wangge(city, "module", "list"))[1]
 
 
+async def test_what_a_module_needs_is_on_in_the_same_places(city: City) -> None:
+    async def switch(action: str, module: str, *more: str) -> tuple[int, str]:
+        status, _, err = await wangge(city, "module", action, module, *more)
+        return status, err.strip()
+
+    for district in ("520102", "520103"):
+        assert await switch("disable", "urban_management", "--district", district) == (0, "")
+    assert await switch("disable", "casework") == (0, "")
+    assert await switch("enable", "casework", "--district", "520102") == (0, "")
+    refused = (1, "wangge: urban_management needs casework: enable that first")
+    assert await switch("enable", "urban_management") == refused
+    assert await switch("enable", "urban_management", "--district", "520103") == refused
+    assert await switch("enable", "urban_management", "--district", "520102") == (0, "")
+    assert await switch("enable", "casework") == (0, "")
+    assert await switch("enable", "urban_management", "--district", "520103") == (0, "")
+
+
 async def test_the_sdl_is_that_of_the_account(city: City) -> None:
     _, department, _ = await wangge(city, "sdl", "--as", NANMING)
     _, grid, _ = await wangge(city, "sdl", "--as", "nanming-grid-1", "--language", "en")

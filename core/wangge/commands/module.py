@@ -96,6 +96,10 @@ async def _switch(connection: Any, settings: Any, args: argparse.Namespace) -> N
 ON = """SELECT DISTINCT m.code FROM wangge.enablement e JOIN wangge.module m ON m.id = e.module
 WHERE e.removed_at IS NULL AND (e.valid_to IS NULL OR e.valid_to > now()) AND (e.district IS NULL OR $1::uuid IS NULL OR e.district = $1)"""
 
+THERE = """SELECT DISTINCT m.code FROM wangge.enablement e JOIN wangge.module m ON m.id = e.module
+WHERE e.removed_at IS NULL AND (e.valid_to IS NULL OR e.valid_to > now()) AND (e.district IS NULL OR e.district = $1)"""
+"""on in the whole of a district, or (null) of the city: what is needed must be; while one that needs it stops even in part."""
+
 
 async def _needs(connection: Any, settings: Any, module: str, district: Any, *, on: bool) -> None:
     """What a module requires must be on before it; what others require cannot go first."""
@@ -104,7 +108,7 @@ async def _needs(connection: Any, settings: Any, module: str, district: Any, *, 
     from ..modules.discover import discover
 
     model = load_model([found.folder for found in discover(settings.modules)])
-    running = {row["code"] for row in await connection.fetch(ON, district)}
+    running = {row["code"] for row in await connection.fetch(THERE if on else ON, district)}
     if on:
         wanted = {need.split()[0] for need in model.modules[module].requires} - running - {"wangge"}
         if wanted:

@@ -21,13 +21,13 @@ export function SignIn({ ended }: { ended: boolean }) {
   useTitle(t('signIn.title'))
   return (
     <div className="wg-signin">
-      <div className="wg-signin-figure">
+      <aside className="wg-signin-figure">
         <GridFigure label={t('signIn.figure')} />
         <div className="wg-signin-claim">
           <p className="wg-signin-claim-title">{t('signIn.claim')}</p>
           <p>{t('signIn.claimDetail')}</p>
         </div>
-      </div>
+      </aside>
       <div className="wg-signin-side">
         <header className="wg-signin-head">
           <Brand />
