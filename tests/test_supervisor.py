@@ -182,6 +182,17 @@ def test_a_signal_while_starting_ends_it_at_once_and_leaves_nothing(service_home
     assert not (service_home / "runtime.json").exists()
 
 
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_signal_while_the_database_is_being_filled_ends_it_cleanly(
+    service_home: Path, port: int, attempt: int
+) -> None:
+    up = Up(service_home, port, TEST_COPYING="1")
+    until(lambda: "is being filled" in up.output.read_text())
+    up.end()
+    assert up.process.returncode == 0, up.output.read_text()
+    assert not (service_home / "runtime.json").exists()
+
+
 def test_a_taken_port_is_one_clear_sentence(service_home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

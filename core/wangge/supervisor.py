@@ -56,6 +56,7 @@ class Supervisor:
         self._app = app
         self._services = Services(settings)
         self._stopping = False
+        self._step: asyncio.Task[None] | None = None
         self._serving = False
         self._described = False
         self._mend_at = 0.0
@@ -81,8 +82,28 @@ class Supervisor:
         write_runtime(self._settings, runtime)
         self._described = True
         for step in self._steps:
-            asyncio.run(step(self._settings, runtime))
+            self._carry_out(step, runtime)
         return runtime
+
+    def _carry_out(self, step: Step, runtime: Runtime) -> None:
+        """One step; a signal cancels it where it waits. Raises `Stopped`.
+
+        An exception out of the handler itself could strike inside the compiled code of the database driver, which crashes.
+        """
+
+        async def work() -> None:
+            self._step = asyncio.current_task()
+            try:
+                await step(self._settings, runtime)
+            finally:
+                self._step = None
+
+        try:
+            asyncio.run(work())
+        except asyncio.CancelledError:
+            raise Stopped from None
+        if self._stopping:
+            raise Stopped
 
     def _serve(self, listener: socket.socket, wake: socket.socket, runtime: Runtime) -> None:
         crew = Crew(
@@ -163,7 +184,9 @@ class Supervisor:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
-        if not self._serving:
+        if self._step is not None:
+            self._step.get_loop().call_soon_threadsafe(self._step.cancel)
+        elif not self._serving:
             raise Stopped
 
 

@@ -8,6 +8,7 @@ import sys
 from wangge.errors import WanggeError
 from wangge.runtime import Runtime
 from wangge.settings import Settings
+from wangge.store.connection import copy_into
 from wangge.store.pool import Pool
 from wangge.supervisor import Supervisor
 
@@ -22,6 +23,18 @@ async def count_starts(settings: Settings, runtime: Runtime) -> None:
         await pool.execute("GRANT SELECT ON shell.start TO wangge_app")
         if os.environ.get("TEST_SLOW_START"):
             await pool.execute("SELECT pg_sleep(600)")
+        if os.environ.get("TEST_COPYING"):
+            await copy_for_ever(pool)
+
+
+async def copy_for_ever(pool: Pool) -> None:
+    """Keep the database driver busy, as a demonstration does that is being filled."""
+    await pool.execute("CREATE TABLE shell.load (n int, text text)")
+    async with pool.connection() as connection:
+        print("the database is being filled", flush=True)
+        while True:
+            await copy_into(connection, "shell.load", ("n", "text"), [(n, "x" * 50) for n in range(5000)])
+            await connection.execute("TRUNCATE shell.load")
 
 
 def main() -> int:
