@@ -167,9 +167,9 @@ def test_a_killed_service_is_started_again(up: Up, program: str, name: str) -> N
     os.kill(before, signal.SIGKILL)
     until(lambda: not alive({before}))
     until(lambda: up.serves(starts=1))
-    until(lambda: any(program in command(pid) for pid in up.family()))
+    until(lambda: f"{name} had ended and was started again" in up.output.read_text())
+    assert any(program in command(pid) for pid in up.family())
     assert (up.home / "runtime.json").read_text() == described
-    assert f"{name} had ended and was started again" in up.end()
 
 
 def test_a_signal_while_starting_ends_it_at_once_and_leaves_nothing(service_home: Path, port: int) -> None:
