@@ -92,3 +92,43 @@ async def test_within_takes_several_polygons_and_leaves_out_their_holes(city: Ci
     total = f"{INCIDENTS.format(what='count(*)')} AND {lon} IS NOT NULL"
     assert found == await city_owner.fetchval(f"{total} AND {lon} > $1", quarter)
     assert 0 < found < await city_owner.fetchval(total)
+
+
+READS: list[tuple[str, int]] = [
+    ("{ incidents(first: 3) { totalCount { value } } }", 1),
+    (
+        """{ incidents(first: 3) { nodes { id } edges { cursor node { caseNo } }
+        pageInfo { hasNextPage } totalCount(limit: 5) { value } } }""",
+        1,
+    ),
+    ("{ cases(first: 3) { nodes { __typename ... on Incident { component { name } } } } }", 1),
+    ("{ rooms(first: 2) { nodes { building { rooms(first: 2) { nodes { building { compound { name } } } } } } } }", 1),
+    ('{ incident(id: "00000000-0000-7000-8000-000000000000") { room { address } } }', 1),
+    (
+        """{ a: incidents(first: 1) { nodes { categoryLabel } } b: rooms(first: 1) { nodes { useLabel(lang: EN) } }
+        c: areas { totalCount { value } } }""",
+        3,
+    ),
+    (
+        """{ incidents(where: {room: {building: {rooms: {some: {number: {startsWith: "1"}}}}}},
+        orderBy: [{room: {address: DESC}}], offset: 2) { nodes { id } } }""",
+        1,
+    ),
+    (f"{{ incidents(first: 1) {{ nodes {{ {LONG}1: id {LONG}2: room {{ {LONG}3: number }} }} }} }}", 1),
+    ("{ me { account { name } } incidentsNearby(lon: 106.7, lat: 26.6) { nodes { id room { number } } } }", 1),
+]
+
+
+@pytest.mark.parametrize(("query", "statements"), READS)
+async def test_every_form_of_a_read_is_one_statement_a_root_field(
+    city: City, city_admin: Pool, query: str, statements: int
+) -> None:
+    await city.data(OFFICER, query)
+    await city_admin.execute("SELECT public.pg_stat_statements_reset()")
+    await city.data(OFFICER, query)
+    calls = await city_admin.fetchval(
+        """SELECT coalesce(sum(s.calls), 0)::int FROM public.pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
+        WHERE r.rolname = 'wangge_app' AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND s.query ~ '^SELECT [(]' AND s.query LIKE '%::json'"""
+    )
+    assert calls == statements
