@@ -11,6 +11,7 @@ import pytest
 
 from wangge.cli import build_parser
 from wangge.commands.demo import progress_line
+from wangge.store.database import Database
 
 
 def wangge(*arguments: str, **environment: str) -> tuple[int, str, str]:
@@ -102,7 +103,7 @@ def test_a_command_without_a_running_wangge_has_the_services_to_itself(service_h
                 print(await pool.fetchval("SELECT 7"))
 
         settings = Settings.from_environment(os.environ)
-        with services_of(settings) as runtime:
+        with services_of(settings, create=True) as runtime:
             asyncio.run(ask(runtime.database))
             try:
                 with services_of(settings):
@@ -128,3 +129,64 @@ def test_the_progress_of_a_demonstration_shows_percent_rows_and_the_time_left() 
     )
     assert progress_line("base.person", 0, 4_000, 0.0).startswith("  0% [....................]")
     assert progress_line("base.person", 5_000, 4_000, 60.0).startswith(" 99% [###################.]")
+
+
+def test_a_command_outside_of_a_city_is_one_sentence_and_makes_none(tmp_path: Path) -> None:
+    for words in (("token", "x"), ("module", "list"), ("audit", "verify"), ("sdl", "--as", "x")):
+        assert wangge(*words, WANGGE_HOME=str(tmp_path / "none")) == (
+            1,
+            "",
+            f"wangge: {tmp_path / 'none'} holds no city yet: start one with `wangge up`, "
+            "or name the folder of one with WANGGE_HOME\n",
+        )
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.fixture
+def outside(empty_database: Database, tmp_path: Path) -> dict[str, str]:
+    """The environment that names an external database, by the socket of the run's server, and a key file."""
+    wangge("doctor", "--new-key", str(tmp_path / "city.key"))
+    return {
+        "WANGGE_HOME": str(tmp_path / "home"),
+        "WANGGE_KEY_FILE": str(tmp_path / "city.key"),
+        "WANGGE_DATABASE_URL": f"postgresql://wangge_app@/{empty_database.name}?host={empty_database.host}",
+        "WANGGE_S3_URL": "http://key:secret@127.0.0.1:9/b",
+    }
+
+
+def test_a_database_without_tables_is_one_sentence(outside: dict[str, str]) -> None:
+    for words in (("token", "x"), ("module", "list"), ("audit", "verify")):
+        assert wangge(*words, **outside) == (
+            1,
+            "",
+            "wangge: this database has no tables of this version of Wangge: run `wangge apply`, or start `wangge up`, first\n",
+        )
+
+
+def test_an_unknown_database_and_an_unreachable_one_are_one_sentence_each(outside: dict[str, str]) -> None:
+    unknown = outside["WANGGE_DATABASE_URL"].replace("@/", "@/no_")
+    status, _, said = wangge("up", **{**outside, "WANGGE_PORT": "0", "WANGGE_DATABASE_URL": unknown})
+    assert status == 1
+    assert said.startswith("wangge: the database refuses the connection (database ")
+    assert said.endswith("mend user, password and name in WANGGE_DATABASE_URL and WANGGE_DATABASE_OWNER_URL\n")
+    nowhere = {**outside, "WANGGE_PORT": "0", "WANGGE_DATABASE_URL": "postgresql://a:topsecret@127.0.0.1:1/city"}
+    assert wangge("up", **nowhere) == (
+        1,
+        "",
+        "wangge: the database 127.0.0.1:1/city cannot be reached (ConnectionRefusedError): try again in a moment\n",
+    )
+
+
+def test_a_user_without_rights_is_one_sentence(outside: dict[str, str]) -> None:
+    status, _, said = wangge("apply", **outside)
+    assert (status, said.count("\n")) == (1, 1)
+    assert "PostgreSQL refused: permission denied for database" in said
+
+
+def test_a_missing_key_file_is_said_once_by_up(outside: dict[str, str], tmp_path: Path) -> None:
+    missing = tmp_path / "missing.key"
+    assert wangge("up", **{**outside, "WANGGE_PORT": "0", "WANGGE_KEY_FILE": str(missing)}) == (
+        1,
+        "",
+        f"wangge: key file {missing} cannot be read (No such file or directory); `wangge doctor --new-key FILE` makes one\n",
+    )

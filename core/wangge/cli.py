@@ -7,6 +7,7 @@ One that adds several commands gives each parser a default `run` of its own.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import pkgutil
@@ -20,6 +21,7 @@ from .errors import WanggeError
 UNMADE = frozenset(("42P01", "42703", "42883", "3F000"))
 """SQLSTATE of what a database lacks to which no plan, or an older one, was applied."""
 FORBIDDEN = "42501"
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `| head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
+        if error.filename is None and error.errno not in NO_ROOM:
+            raise
         print(f"wangge: {_about_file(error)}", file=sys.stderr)
         return 1
     except Exception as error:

@@ -149,7 +149,8 @@ class Supervisor:
             mended = self._services.mend()
         except (ServiceError, OSError) as error:  # also a full disk: whoever makes room finds us trying
             self._mend_at = time.monotonic() + _MEND_SECONDS
-            say(f"{error}; the next try is in {_MEND_SECONDS:.0f} s")
+            told = f"a service cannot be started again: {error.strerror}" if isinstance(error, OSError) else str(error)
+            say(f"{told}; the next try is in {_MEND_SECONDS:.0f} s")
             return
         finally:
             self._serving = True
