@@ -123,8 +123,9 @@ class Supervisor:
                 if crew.ready and not announced:
                     announced = True
                     self._announce(runtime)
-            say("ending: requests that have begun are answered first")
         finally:
+            if self._stopping:
+                say("ending: requests that have begun are answered first")
             listener.close()
             crew.drain(DRAIN_SECONDS)
 
