@@ -105,7 +105,7 @@ def build(settings: Settings) -> Any:
     app = Litestar(
         route_handlers=[
             graphql_route(engine, scopes, callers, console, deadline),
-            session_route(callers, scopes, deadline),
+            session_route(callers, scopes, deadline, engine.refusal),
             home_route(),
             console_route(console),
             *health_routes(pool, scopes, ready),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -155,6 +157,15 @@ async def test_tampering_is_found(what: str, written: list[Head], admin: Any, ke
     assert {finding.chain for finding in report.findings} == {NORTH}
 
 
+async def test_a_chain_that_is_gone_with_its_head_is_told_by_its_checkpoint(
+    written: list[Head], admin: Any, keys: Keys
+) -> None:
+    await admin.execute("DELETE FROM wangge.ledger_entry WHERE chain = $1", NORTH)
+    await admin.execute("DELETE FROM wangge.ledger_head WHERE chain = $1", NORTH)
+    findings = (await verify(admin, keys)).findings
+    assert {(finding.chain, finding.kind) for finding in findings} == {(NORTH, "head")}
+
+
 async def test_a_cut_with_an_older_signed_head_is_found_by_a_kept_head(
     written: list[Head], admin: Any, keys: Keys
 ) -> None:
@@ -223,3 +234,26 @@ async def test_a_new_entry_cannot_bring_its_own_place(app: Any) -> None:
             "VALUES (uuidv7(), $1, 'system', 'x', 'y', 'z', 99)",
             NORTH,
         )
+
+
+async def test_a_ledger_that_grows_while_it_is_read_is_sound(
+    ledger: Database, written: list[Head], app: Any, keys: Keys
+) -> None:
+    async def grow() -> None:
+        connection = await connect(ledger, "app")
+        await append(connection, ACTOR, "update", district=SOUTH)
+        await connection.close()
+        await _link_all(ledger, keys)
+
+    grown: list[int] = []
+
+    def once(entries: int) -> None:
+        if not grown:
+            grown.append(entries)
+            writer = threading.Thread(target=lambda: asyncio.run(grow()))
+            writer.start()
+            writer.join()
+
+    report = await verify(app, keys, progress=once)
+    assert grown == [2]
+    assert (report.entries, report.findings) == (16, [])

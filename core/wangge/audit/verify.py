@@ -7,7 +7,7 @@ Heads that were kept elsewhere (`wangge audit heads`) also show a chain that was
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +23,15 @@ WITH RECURSIVE c(chain) AS (
   UNION ALL
   SELECT (SELECT e.chain FROM {table} e WHERE e.seq IS NOT NULL AND e.chain > c.chain ORDER BY e.chain LIMIT 1)
   FROM c WHERE c.chain IS NOT NULL)
-SELECT chain FROM c WHERE chain IS NOT NULL UNION SELECT chain FROM wangge.ledger_head WHERE book = $1 ORDER BY chain
+SELECT chain FROM c WHERE chain IS NOT NULL UNION SELECT chain FROM wangge.ledger_head WHERE book = $1
+UNION SELECT chain FROM wangge.ledger_checkpoint WHERE book = $1 ORDER BY chain
 """
 ENTRIES = (
     "SELECT {columns}, seq, link FROM {table} "
     "WHERE chain = $1 AND seq IS NOT NULL AND seq >= $2 ORDER BY seq, id LIMIT $3"
 )
 HEADS = "SELECT book, chain, epoch, seq, link, at, signature FROM wangge.ledger_head"
+HEAD = f"{HEADS} WHERE book = $1 AND chain = $2"
 CHECKPOINTS = (
     "SELECT book, chain, epoch, seq, link, at, signature, month FROM wangge.ledger_checkpoint "
     "WHERE book = $1 AND chain = $2 ORDER BY month"
@@ -87,13 +89,9 @@ async def verify(
 ) -> Report:
     """Read every chain, or what follows the checkpoints of the month `since`, against links, heads and `kept` heads."""
     report = Report(findings=[])
-    present = await heads(connection)
     for book in BOOKS:
-        await _Reader(connection, keys, report, book, progress).read(
-            {head.chain: head for head in present if head.book == book.name},
-            [head for head in kept if head.book == book.name],
-            since,
-        )
+        marks = [head for head in kept if head.book == book.name]
+        await _Reader(connection, keys, report, book, progress).read(marks, since)
     return report
 
 
@@ -109,14 +107,14 @@ class _Reader:
         self.book = book
         self.progress = progress
 
-    async def read(self, present: Mapping[UUID, Head], kept: Sequence[Head], since: dt.date | None) -> None:
+    async def read(self, kept: Sequence[Head], since: dt.date | None) -> None:
         """All chains of the book against their heads and those that were kept elsewhere."""
         rows = await self.connection.fetch(CHAINS.format(table=self.book.table), self.book.name)
         chains = {row["chain"] for row in rows}
         for row in rows:
             chain = row["chain"]
             marks = [head for head in kept if head.chain == chain]
-            await _Chain(self, chain).read(present.get(chain), since, marks)
+            await _Chain(self, chain).read(since, marks)
         for head in {head.chain: head for head in kept if head.chain not in chains}.values():
             self.found(head.chain, head.seq, "cut", "the whole chain is gone; a kept head speaks of it")
         self.report.unlinked += await self.connection.fetchval(COUNT_UNLINKED.format(table=self.book.table))
@@ -143,8 +141,8 @@ class _Chain:
         self._marks: dict[int, list[tuple[str, bytes]]] = {}
         """seq -> (kind of finding, the link that a signed mark gives)."""
 
-    async def read(self, head: Head | None, since: dt.date | None, kept: Sequence[Head]) -> None:
-        """Read the chain and compare it with its signed marks."""
+    async def read(self, since: dt.date | None, kept: Sequence[Head]) -> None:
+        """Read the chain and compare it with its signed marks; a chain that grows meanwhile is read to its new end."""
         self._report.chains += 1
         await self._take_checkpoints(since)
         for mark in kept:
@@ -153,7 +151,13 @@ class _Chain:
             else:
                 self._found(mark.seq, "head", "a kept head is not signed by this deployment")
         self._compare()
-        await self._stream()
+        seen, head = -1, None
+        while seen < self._seq and (head is None or head.seq > self._seq):
+            seen = self._seq
+            await self._stream()
+            # the head is read after the entries that it signs, so it is never behind them
+            row = await self._connection.fetchrow(HEAD, self._book.name, self._chain)
+            head = _head(row) if row is not None else None
         self._judge_head(head)
         for mark in kept:
             if mark.seq > self._seq:

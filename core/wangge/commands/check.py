@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ def run(args: argparse.Namespace) -> int:
         return _write_schemas(args.json_schema)
     from ..model.load import SchemaErrors, load_model
     from ..modules.discover import discover
+    from ..settings import Settings
 
-    installed = {found.id: found.folder for found in discover()}
+    installed = {found.id: found.folder for found in discover(Settings.from_environment(os.environ).modules)}
     places = places_of(args.paths, installed)
     for mistake in places.mistakes:
         print(mistake)

@@ -8,6 +8,9 @@ import datetime as dt
 import os
 from typing import Any
 
+LONGEST = 3650
+"""days that a token may live."""
+
 
 def add(subparsers: Any) -> None:
     """Describe the arguments."""
@@ -17,12 +20,19 @@ def add(subparsers: Any) -> None:
         description="Print a new bearer token of an account; it is shown this once. With --revoke end one by its public id.",
     )
     parser.add_argument("account", metavar="ACCOUNT", nargs="?", help="the login of the account")
-    parser.add_argument("--days", type=int, default=90, metavar="N", help="days until it ends (90)")
+    parser.add_argument("--days", type=_days, default=90, metavar="N", help="days until it ends (90)")
     parser.add_argument(
         "--role", action="append", default=[], metavar="ROLE", help="limit it to the account's posts of this role"
     )
     parser.add_argument("--label", default="", metavar="TEXT", help="what it is for")
     parser.add_argument("--revoke", metavar="ID", help="end the token wg_<ID>_... at once")
+
+
+def _days(text: str) -> int:
+    """A number of days; a token that lives for ever, or not at all, is a mistake."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST):
+        raise argparse.ArgumentTypeError(f'"{text}" is no number of days from 1 to {LONGEST}')
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -76,10 +76,18 @@ async def send_json(sender: Send, status: int, value: Any, more: Mapping[str, st
     await send(sender, status, msgspec.json.encode(value), JSON, more)
 
 
-async def send_problem(sender: Send, error: RequestError, more: Mapping[str, str] | None = None) -> None:
-    """Send a refusal as problem details (RFC 9457)."""
+async def send_problem(
+    sender: Send, error: RequestError, more: Mapping[str, str] | None = None, *, title: str | None = None
+) -> None:
+    """Send a refusal as problem details (RFC 9457), with `title` for its sentence in the caller's language."""
     facts = {name: value for name, value in error.facts.items() if name not in ("type", "title", "status", "code")}
-    problem = {"type": "about:blank", "title": error.message, "status": error.status, "code": error.code, **facts}
+    problem = {
+        "type": "about:blank",
+        "title": title or error.message,
+        "status": error.status,
+        "code": error.code,
+        **facts,
+    }
     extra = dict(more or {})
     if "retry_after" in error.facts:
         extra["retry-after"] = str(error.facts["retry_after"])

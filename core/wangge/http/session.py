@@ -13,10 +13,11 @@ from litestar.types import Receive, Scope, Send
 
 from ..errors import Invalid
 from ..graphql.engine import translated
+from ..graphql.sentences import Refusals
 from ..identity.scopes import Scopes
 from .callers import COOKIE, Callers
 from .deadline import Deadline
-from .messages import body_of, cookies_of, headers_of, send, send_json, send_problem
+from .messages import body_of, cookies_of, headers_of, language_of, send, send_json, send_problem
 
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -26,7 +27,7 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
     password: str
 
 
-def session_route(callers: Callers, scopes: Scopes, deadline: Deadline) -> ASGIRouteHandler:
+def session_route(callers: Callers, scopes: Scopes, deadline: Deadline, refusal: Refusals) -> ASGIRouteHandler:
     """POST {login, password} sets the cookie; GET gives {account, csrf, expiresAt}; DELETE ends the session."""
 
     @asgi("/session", copy_scope=False)
@@ -37,7 +38,8 @@ def session_route(callers: Callers, scopes: Scopes, deadline: Deadline) -> ASGIR
             async with deadline():
                 await _answer(http, receive, send, headers, callers, scopes)
         except Exception as error:
-            await send_problem(send, translated(error))
+            told = translated(error)
+            await send_problem(send, told, title=str(refusal(told, language_of(headers))["message"]))
 
     return session
 

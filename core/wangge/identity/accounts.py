@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import Invalid
-from ..values import uuid7
+from ..values import Actor, uuid7
+from .trail import OPERATOR, note
 
 ACCOUNT = """INSERT INTO wangge.account (id, revision, created_at, updated_at, created_by, area_id, area_ord, district_id,
   login, name, state, person)
@@ -18,14 +19,22 @@ SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, $5, coalesce
 ENABLE = """INSERT INTO wangge.enablement (id, revision, created_at, updated_at, created_by, module, district, valid_from)
 SELECT $1, 1, now(), now(), $2, m.id, $3, now() FROM wangge.module m WHERE m.code = $4 AND NOT EXISTS
   (SELECT 1 FROM wangge.enablement e WHERE e.module = m.id AND e.district IS NOT DISTINCT FROM $3
-   AND e.removed_at IS NULL AND (e.valid_to IS NULL OR e.valid_to > now()))"""
+   AND e.removed_at IS NULL AND (e.valid_to IS NULL OR e.valid_to > now()))
+RETURNING id"""
 DISABLE = """UPDATE wangge.enablement e SET valid_to = now(), updated_at = now(), revision = e.revision + 1
 FROM wangge.module m WHERE m.id = e.module AND m.code = $1 AND e.district IS NOT DISTINCT FROM $2
-  AND (e.valid_to IS NULL OR e.valid_to > now())"""
+  AND (e.valid_to IS NULL OR e.valid_to > now()) RETURNING e.id, e.revision, now() AS ended"""
 
 
 async def create_account(
-    connection: Any, login: str, name: str, area: UUID, *, person: UUID | None = None, by: UUID | None = None
+    connection: Any,
+    login: str,
+    name: str,
+    area: UUID,
+    *,
+    person: UUID | None = None,
+    by: UUID | None = None,
+    actor: Actor = OPERATOR,
 ) -> UUID:
     """Store an account of an area; it may do nothing until it holds a post. Raises Invalid when the login is taken."""
     taken = await connection.fetchval("SELECT true FROM wangge.account WHERE login = $1", login)
@@ -33,6 +42,7 @@ async def create_account(
         raise Invalid("account.login_taken", f'the login "{login}" is taken: choose another', login=login)
     account = uuid7()
     await connection.execute(ACCOUNT, account, by, login, name, person, area)
+    await note(connection, actor, "create_account", "wangge.account", account)
     return account
 
 
@@ -46,55 +56,82 @@ async def create_post(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     by: UUID | None = None,
+    actor: Actor = OPERATOR,
 ) -> UUID:
     """Give an account a role at a unit for an area; obeyed by every process within a second."""
     post = uuid7()
     await connection.execute(POST, post, by, account, role, unit, since, until, area)
+    await note(connection, actor, "create_post", "wangge.post", post)
     await connection.fetchval("SELECT wangge.touch('post', $1)", f"account:{account}")
     return post
 
 
-async def end_post(connection: Any, post: UUID) -> bool:
+END = """UPDATE wangge.post p SET valid_to = now(), updated_at = now(), revision = p.revision + 1 FROM wangge.post o
+WHERE p.id = $1 AND o.id = p.id AND (p.valid_to IS NULL OR p.valid_to > now())
+RETURNING p.account, p.revision, p.district_id, o.valid_to AS before, p.valid_to AS after"""
+
+
+async def end_post(connection: Any, post: UUID, *, actor: Actor = OPERATOR) -> bool:
     """End a post now; obeyed by every process within a second. False when it had ended."""
-    account = await connection.fetchval(
-        "UPDATE wangge.post SET valid_to = now(), updated_at = now(), revision = revision + 1 "
-        "WHERE id = $1 AND (valid_to IS NULL OR valid_to > now()) RETURNING account",
-        post,
-    )
-    if account is not None:
-        await connection.fetchval("SELECT wangge.touch('post', $1)", f"account:{account}")
-    return account is not None
+    row = await connection.fetchrow(END, post)
+    if row is None:
+        return False
+    changes = {"validTo": (_moment(row["before"]), _moment(row["after"]))}
+    await note(
+        connection, actor, "end_post", "wangge.post", post,
+        district=row["district_id"], revision=row["revision"], changes=changes,
+    )  # fmt: skip
+    await connection.fetchval("SELECT wangge.touch('post', $1)", f"account:{row['account']}")
+    return True
 
 
-async def enable_module(connection: Any, module: str, district: UUID | None, *, by: UUID | None = None) -> None:
+def _moment(at: dt.datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None
+
+
+async def enable_module(
+    connection: Any, module: str, district: UUID | None, *, by: UUID | None = None, actor: Actor = OPERATOR
+) -> None:
     """Switch a module on in a district, or city-wide (None); nothing when it is on."""
-    await connection.execute(ENABLE, uuid7(), by, district, module)
+    made = await connection.fetchval(ENABLE, uuid7(), by, district, module)
+    if made is not None:
+        await note(connection, actor, "enable_module", "wangge.enablement", made, district=district, reason=module)
     await connection.fetchval("SELECT wangge.touch('module', $1)", f"module:{module}")
 
 
-async def disable_module(connection: Any, module: str, district: UUID | None) -> None:
+async def disable_module(connection: Any, module: str, district: UUID | None, *, actor: Actor = OPERATOR) -> None:
     """Switch a module off in a district, or what was switched on city-wide (None); its data is kept."""
-    await connection.execute(DISABLE, module, district)
+    for row in await connection.fetch(DISABLE, module, district):
+        changes = {"validTo": (None, _moment(row["ended"]))}
+        await note(
+            connection, actor, "disable_module", "wangge.enablement", row["id"],
+            district=district, reason=module, revision=row["revision"], changes=changes,
+        )  # fmt: skip
     await connection.fetchval("SELECT wangge.touch('module', $1)", f"module:{module}")
 
 
 async def quarantine_module(connection: Any, module: str) -> None:
     """Take a module out of service everywhere, as a fault of its code demands."""
-    await _set_state(connection, module, "QUARANTINED")
+    await _set_state(connection, module, "QUARANTINED", Actor("system", "supervisor", reason="its code stood still"))
 
 
-async def release_module(connection: Any, module: str) -> bool:
+async def release_module(connection: Any, module: str, *, actor: Actor = OPERATOR) -> bool:
     """Put a quarantined module back into service; False when it was not quarantined."""
-    return await _set_state(connection, module, "INSTALLED")
+    return await _set_state(connection, module, "INSTALLED", actor)
 
 
-async def _set_state(connection: Any, module: str, state: str) -> bool:
+STATE = """UPDATE wangge.module m SET state = $2, updated_at = now(), revision = m.revision + 1 FROM wangge.module o
+WHERE m.code = $1 AND o.id = m.id AND m.state <> $2 AND m.state <> 'MISSING' RETURNING m.id, m.revision, o.state AS before"""
+
+
+async def _set_state(connection: Any, module: str, state: str, actor: Actor) -> bool:
     """Change the state of a module; False when it has it already."""
-    changed = await connection.fetchval(
-        "UPDATE wangge.module SET state = $2, updated_at = now(), revision = revision + 1 "
-        "WHERE code = $1 AND state <> $2 AND state <> 'MISSING' RETURNING id",
-        module,
-        state,
-    )
+    row = await connection.fetchrow(STATE, module, state)
+    if row is not None:
+        action = "quarantine_module" if state == "QUARANTINED" else "release_module"
+        changes = {"state": (row["before"], state)}
+        await note(
+            connection, actor, action, "wangge.module", row["id"], revision=row["revision"], changes=changes
+        )  # fmt: skip
     await connection.fetchval("SELECT wangge.touch('module', $1)", f"module:{module}")
-    return changed is not None
+    return row is not None

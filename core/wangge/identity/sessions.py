@@ -13,10 +13,12 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from ..audit.entries import append
 from ..crypto import Keys, check_password, hash_password
 from ..errors import Denied, Throttled, Unauthenticated
-from ..values import uuid7
+from ..values import Actor, uuid7
 from .scopes import Credential
+from .trail import OPERATOR, note
 
 LIFE = dt.timedelta(hours=12)
 GUESSES = 10
@@ -32,6 +34,11 @@ FIND = """SELECT e.account, e.expires_at, s.value FROM wangge.session e
 JOIN wangge.secret s ON s.owner_id = e.id AND s.kind = 'session'
 WHERE e.id = $1 AND e.ended_at IS NULL AND e.expires_at > clock_timestamp() AND e.removed_at IS NULL"""
 
+END = """UPDATE wangge.session e SET ended_at = now(), updated_at = now(), revision = e.revision + 1 FROM wangge.account a
+WHERE e.id = $1 AND e.ended_at IS NULL AND a.id = e.account RETURNING e.account, a.login, e.revision, e.ended_at"""
+NOBODY = Actor("public", "unknown login")
+"""Who tried a login that no account has; what was typed is not kept, it may be a password."""
+
 
 def wrong() -> Unauthenticated:
     """One answer for an unknown login, a wrong password and a disabled account."""
@@ -43,7 +50,7 @@ def ended() -> Unauthenticated:
     return Unauthenticated("auth.session_ended", "you are not signed in any more: sign in again")
 
 
-async def set_password(connection: Any, account: UUID, password: str) -> None:
+async def set_password(connection: Any, account: UUID, password: str, *, actor: Actor = OPERATOR) -> None:
     """Store an argon2id hash, and end every session of the account."""
     made = await asyncio.to_thread(hash_password, password)
     await connection.execute(
@@ -55,6 +62,7 @@ async def set_password(connection: Any, account: UUID, password: str) -> None:
     await connection.execute(
         "UPDATE wangge.session SET ended_at = now() WHERE account = $1 AND ended_at IS NULL", account
     )
+    await note(connection, actor, "set_password", "wangge.account", account)
     await connection.fetchval("SELECT wangge.touch('account', $1)", f"account:{account}")
 
 
@@ -68,9 +76,11 @@ class Sessions:
         self._keys = keys
         self._known: collections.OrderedDict[str, Credential] = collections.OrderedDict()
         self._guesses: collections.OrderedDict[str, list[float]] = collections.OrderedDict()
+        self._changes = 0
 
     def forget(self, subjects: frozenset[str]) -> None:
         """Drop what a change names."""
+        self._changes += 1
         for key, known in list(self._known.items()):
             if f"token:{known.session}" in subjects or f"account:{known.account}" in subjects:
                 del self._known[key]
@@ -78,15 +88,19 @@ class Sessions:
     async def sign_in(self, login: str, password: str, address: str) -> tuple[str, dt.datetime]:
         """Check a password and return (cookie value, expiry); raises Unauthenticated or Throttled."""
         self._throttle(login, address)
-        row = await self._pool.fetchrow(ACCOUNT, login)
+        row = await self._pool.fetchrow(ACCOUNT, login) if "\0" not in login else None
         stored = bytes(row["value"]) if row is not None and row["value"] is not None else None
         matches = await asyncio.to_thread(check_password, password, stored)
         if not matches or row is None or row["state"] != "ACTIVE":
+            who = Actor("account", login, account=row["id"]) if row is not None else NOBODY
+            await append(self._pool, who, "denied:sign_in", entity="wangge.session", reason=f"from {address}")
             raise wrong()
         self._guesses.pop(login, None)
         session, secret = uuid7(), secrets.token_urlsafe(32)
         async with self._pool.transaction() as connection:
             until = await connection.fetchval(CREATE, session, LIFE, address, row["id"])
+            who = Actor("account", login, account=row["id"])
+            await append(connection, who, "sign_in", entity="wangge.session", row=session, reason=f"from {address}")
             await connection.execute(
                 "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'session', $2)",
                 session,
@@ -111,8 +125,10 @@ class Sessions:
         """Whose session this is; raises Unauthenticated."""
         known = self._known.get(cookie)
         if known is None:
+            changes = self._changes
             known = await self._find(cookie)
-            self._known[cookie] = known
+            if changes == self._changes:  # else the change may name it, and what was read may be older
+                self._known[cookie] = known
             if len(self._known) > 20_000:
                 self._known.popitem(last=False)
         if known.until is not None and known.until <= self._now():
@@ -145,7 +161,11 @@ class Sessions:
     async def sign_out(self, session: UUID) -> None:
         """End a session in every process within a second."""
         async with self._pool.transaction() as connection:
-            await connection.execute(
-                "UPDATE wangge.session SET ended_at = now() WHERE id = $1 AND ended_at IS NULL", session
-            )
+            row = await connection.fetchrow(END, session)
+            if row is not None:
+                changes = {"endedAt": (None, row["ended_at"].isoformat())}
+                who = Actor("account", row["login"], account=row["account"])
+                await note(
+                    connection, who, "sign_out", "wangge.session", session, revision=row["revision"], changes=changes
+                )  # fmt: skip
             await connection.fetchval("SELECT wangge.touch('token', $1)", f"token:{session}")

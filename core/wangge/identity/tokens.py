@@ -12,8 +12,9 @@ from uuid import UUID
 
 from ..crypto import Keys
 from ..errors import Unauthenticated
-from ..values import uuid7
+from ..values import Actor, uuid7
 from .scopes import Credential
+from .trail import OPERATOR, note
 
 KEPT = 20_000
 FIND = """SELECT t.id, t.account, t.expires_at, t.revoked_at, s.value,
@@ -39,6 +40,7 @@ async def create_token(
     posts: frozenset[UUID] = frozenset(),
     expires_at: dt.datetime | None = None,
     by: UUID | None = None,
+    actor: Actor = OPERATOR,
 ) -> str:
     """Make a token for an account and return it: it is shown this once. `posts` limits it to some of the account's posts."""
     row, public, secret = uuid7(), secrets.token_hex(8), secrets.token_urlsafe(32).replace("_", "-")
@@ -52,19 +54,25 @@ async def create_token(
         "INSERT INTO wangge.token_posts (row_id, target_id, ord) VALUES ($1, $2, $3)",
         [(row, post, at) for at, post in enumerate(sorted(posts))],
     )
+    await note(connection, actor, "create_token", "wangge.token", row)
     return f"wg_{public}_{secret}"
 
 
-async def revoke_token(connection: Any, public: str) -> bool:
+async def revoke_token(connection: Any, public: str, *, actor: Actor = OPERATOR) -> bool:
     """End a token in every process within a second; False when there is none."""
-    row = await connection.fetchval(
+    row = await connection.fetchrow(
         "UPDATE wangge.token SET revoked_at = now(), updated_at = now(), revision = revision + 1 "
-        "WHERE public_id = $1 AND revoked_at IS NULL RETURNING id",
+        "WHERE public_id = $1 AND revoked_at IS NULL RETURNING id, revision, revoked_at",
         public,
     )
-    if row is not None:
-        await connection.fetchval("SELECT wangge.touch('token', $1)", f"token:{row}")
-    return row is not None
+    if row is None:
+        return False
+    changes = {"revokedAt": (None, row["revoked_at"].isoformat())}
+    await note(
+        connection, actor, "revoke_token", "wangge.token", row["id"], revision=row["revision"], changes=changes
+    )  # fmt: skip
+    await connection.fetchval("SELECT wangge.touch('token', $1)", f"token:{row['id']}")
+    return True
 
 
 class Tokens:
@@ -76,9 +84,11 @@ class Tokens:
         self._pool = pool
         self._keys = keys
         self._known: collections.OrderedDict[bytes, Credential] = collections.OrderedDict()
+        self._changes = 0
 
     def forget(self, subjects: frozenset[str]) -> None:
         """Drop what a change names."""
+        self._changes += 1
         for key, known in list(self._known.items()):
             if f"token:{known.token}" in subjects or f"account:{known.account}" in subjects:
                 del self._known[key]
@@ -88,8 +98,10 @@ class Tokens:
         digest = self._keys.keyed_hash("bearer", token.encode())
         known = self._known.get(digest)
         if known is None:
+            changes = self._changes
             known = await self._find(token)
-            self._known[digest] = known
+            if changes == self._changes:  # else the change may name it, and what was read may be older
+                self._known[digest] = known
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
         if known.until is not None and known.until <= self._now():
