@@ -201,3 +201,16 @@ async def test_a_masked_field_may_be_set_and_is_shown_masked(city: City) -> None
     assert made["node"]["phones"] == [{"number": "139****5678"}]
     assert made["node"]["idNumber"] == "52***************3"
     assert made["node"]["area"]["id"] == area
+
+
+async def test_a_component_has_a_class_of_components(city: City) -> None:
+    text = """mutation($i: CreateComponentInput!) { createComponent(input: $i) { node { category }
+        errors { path code message } } }"""
+    given = {"code": "5201020101999999", "name": "井盖", "position": {"lon": 106.71, "lat": 26.57}}
+    event = (await city.data(NANMING, text, {"i": {**given, "category": "E-01-01"}}))["createComponent"]
+    assert event == {
+        "node": None,
+        "errors": [{"path": [], "code": "urban_management.class_of_no_component", "message": "部件须选部件类别"}],
+    }
+    made = (await city.data(NANMING, text, {"i": {**given, "category": "C-01-01"}}))["createComponent"]
+    assert made == {"node": {"category": "C-01-01"}, "errors": []}
