@@ -108,7 +108,9 @@ def test_parts_of_a_list_are_fields_too() -> None:
     both = entity("shop.place", field("hours", "list", fields=(field("day"), field("from", "time"))))
     one = entity("shop.place", field("hours", "list", fields=(field("day"),), retired=("from",)))
     assert steps(both, one) == ["drop_column shop.place.hours.from (loses_data)"]
-    assert steps(one, both) == ["add_column shop.place.hours.from (none)"]
+    never = entity("shop.place", field("hours", "list", fields=(field("day"),)))
+    assert steps(never, both) == ["add_column shop.place.hours.from (none)"]
+    assert steps(one, both) == ["add_column shop.place.hours.from (refused_by_rows)"]
 
 
 def test_the_area_of_a_parent_is_kept_and_every_other_scope_asks_for_no_rows() -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from tests.store.shapes import entity, field, insert, model, row_id
 
@@ -155,6 +156,27 @@ async def test_a_dropped_list_loses_its_parts_when_named(bare: Database, owner: 
     error = await refused(bare, retired)
     assert [(s["name"], s["count"]) for s in error.facts["steps"]] == [("drop_column shop.place.hours", 2)]
     await altered(bare, owner, retired, allow=frozenset({"drop_column shop.place.hours"}))
+
+
+async def test_the_id_of_a_retired_field_does_not_come_back_over_rows(bare: Database, owner: Any) -> None:
+    hours = field("hours", "list", fields=(field("day"),), retired=("note",))
+    await filled(bare, owner, entity("shop.place", hours, retired=("it", "tags")), {})
+    await owner.execute("INSERT INTO shop.place_hours (row_id, ord, day) SELECT id, 0, 'Mon' FROM shop.place")
+    again = msgspec.structs.replace(hours, fields=(field("day"), field("note")), retired=())
+    error = await refused(
+        bare,
+        entity("shop.place", again, field("it"), field("tags", "codes", table="shop.kind")),
+        tables={"shop.kind": ()},
+    )
+    assert [s["name"] for s in error.facts["steps"]] == [
+        "add_column shop.place.hours.note",
+        "add_column shop.place.it",
+        "add_column shop.place.tags",
+    ]
+    assert "revisions of these rows hold other values under this id" in str(error)
+    await owner.execute("DELETE FROM shop.place_hours")
+    await owner.execute("DELETE FROM shop.place")
+    await altered(bare, owner, entity("shop.place", hours, field("it"), retired=("tags",)))
 
 
 async def test_a_removed_part_field_must_be_named(bare: Database, owner: Any) -> None:

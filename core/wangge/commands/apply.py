@@ -56,5 +56,6 @@ def run(args: argparse.Namespace) -> int:
             print(f"{table}: {count} rows")
     if unused := set(args.allow) - {one.name for one in applied.steps}:
         print(f"not needed: --allow {', '.join(sorted(unused))}", file=sys.stderr)
-    print(f"{len(applied.steps)} steps" if applied.changed else "nothing to do")
+    built = f"{len(applied.indexes)} indexes built" if applied.indexes and not applied.steps else ""
+    print(built or (f"{len(applied.steps)} steps" if applied.changed else "nothing to do"))
     return 0

@@ -11,7 +11,7 @@ from .conversions import convert, fill_of
 from .names import quote
 from .narrowing import lowered, narrowed
 from .specs import LINK_KINDS, SIDE_KINDS, ColumnSpec, TableSpec, columns_of, is_stored
-from .steps import Step, step
+from .steps import Risk, Step, step
 from .types import Entity, Field, Model
 
 Tables = Mapping[str, TableSpec]
@@ -47,16 +47,18 @@ class Place(msgspec.Struct, frozen=True):
 def of_fields(old: Model, new: Model, was: Entity, now: Entity, before: Tables, after: Tables) -> Iterable[Step]:
     """The steps of all fields of an entity, of its lists' parts too."""
     place = Place(now, before[was.name], after[now.name], before, after, old, new)
-    return _fields(place, was.fields, now.fields, now.retired)
+    return _fields(place, was.fields, now.fields, was.retired, now.retired)
 
 
-def _fields(place: Place, olds: Sequence[Field], news: Sequence[Field], retired: Sequence[str]) -> Iterable[Step]:
-    """Fields by their ids: a new name, label or order is nothing."""
+def _fields(
+    place: Place, olds: Sequence[Field], news: Sequence[Field], gone: Sequence[str], retired: Sequence[str]
+) -> Iterable[Step]:
+    """Fields by their ids: a new name, label or order is nothing. An id that was retired (`gone`) does not come back."""
     had = {f.id: f for f in olds}
     has = {f.id: f for f in news}
     for field in news:
         if field.id not in had:
-            yield from _added(place, field)
+            yield from _added(place, field, again=field.id in gone)
         elif field != had[field.id]:
             yield from _changed(place, had[field.id], field)
     for field in olds:
@@ -64,18 +66,34 @@ def _fields(place: Place, olds: Sequence[Field], news: Sequence[Field], retired:
             yield from _dropped(place, field, retired=field.id in retired)
 
 
-def _added(place: Place, field: Field) -> Iterable[Step]:
-    """A new field; rows that are there contradict a required one without a default."""
+REUSED = "revisions of these rows hold other values under this id: choose another, and leave it under `retired:`"
+FILLED = "a required field needs a default while there are rows: add it without required first, or with a default"
+
+
+def _added(place: Place, field: Field, *, again: bool = False) -> Iterable[Step]:
+    """A new field; rows that are there contradict a required one without a default, and the id of a retired one."""
     if not is_stored(field):
         return
     label = ("新增字段 {at}", "Add the field {at}")
+    risk: Risk = "refused_by_rows" if again else "none"
     if field.kind in SIDE_KINDS:
         table = place.side(field, place.after)
         sql = [*ddl.create_table(table), *(ddl.create_index(table, made) for made in table.indexes)]
-        yield step("add_column", place.entity.name, field.id, label, sql=sql, lock="none")
+        probe = place.rows() if again else ""
+        yield step(
+            "add_column",
+            place.entity.name,
+            field.id,
+            label,
+            sql=sql,
+            lock="none",
+            risk=risk,
+            probe=probe,
+            instead=REUSED,
+        )
         return
     fill = fill_of(field) if field.required else ""
-    refused = field.required and not fill
+    refused = again or (field.required and not fill)
     yield step(
         "add_column",
         place.entity.name,
@@ -86,7 +104,7 @@ def _added(place: Place, field: Field) -> Iterable[Step]:
         ],
         risk="refused_by_rows" if refused else "none",
         probe=place.rows() if refused else "",
-        instead="a required field needs a default while there are rows: add it without required first, or with a default",
+        instead=REUSED if again else FILLED,
     )
 
 
@@ -162,7 +180,7 @@ def _sides(place: Place, was: Field, now: Field) -> Iterable[Step]:
             table=place.side(now, place.after),
             prefix=f"{now.id}.",
         )
-        yield from _fields(parts, was.fields, now.fields, now.retired)
+        yield from _fields(parts, was.fields, now.fields, was.retired, now.retired)
     elif (
         was.kind in LINK_KINDS
         and now.kind in LINK_KINDS

@@ -14,16 +14,17 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from ..errors import PlanError
+from ..errors import PlanError, Unavailable
 from ..model.difference import difference, keep_missing
 from ..model.steps import Step
+from ..model.tables import physical
 from ..model.types import Model
 from .applied import plain, read_model, store_model
 from .bootstrap_files import admit, run_bootstrap
-from .connection import connect
+from .connection import LOST, connect
 from .database import Database
 from .examine import Finding, examine, refuse
-from .index_builds import build_missing, is_large
+from .index_builds import build_missing, build_step, is_large, missing_indexes
 from .live_workers import leave_workers_time
 from .seeding import seed
 
@@ -67,7 +68,7 @@ async def apply_model(
     """
     tell = progress or (lambda _: None)
     wanted = plain(model)
-    async with _alone(database) as connection:
+    async with _alone(database) as connection, _told(connection):
         if wait_for_workers is not None:
             await leave_workers_time(connection, difference(await read_model(connection), wanted), wait_for_workers)
         applied = await _patiently(lambda: _transact(connection, database, wanted, allow, tell), tell)
@@ -80,10 +81,36 @@ async def plan_model(database: Database, model: Model) -> tuple[Finding, ...]:
     wanted = plain(model)
     connection = await connect(database, "owner")
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return await examine(connection, difference(await read_model(connection), wanted))
+        async with _told(connection), connection.transaction(isolation="repeatable_read", readonly=True):
+            old = await read_model(connection)
+            steps = difference(old, wanted)
+            return (*await examine(connection, steps), *await _unbuilt(connection, old, wanted))
     finally:
         await connection.close()
+
+
+async def _unbuilt(connection: Any, old: Model | None, wanted: Model) -> list[Finding]:
+    """Indexes that an apply, which was killed after its transaction, did not come to build."""
+    if old is None:
+        return []
+    still = {(t.schema, i.name) for t in physical(wanted).values() for i in t.indexes}
+    missing = [m for m in await missing_indexes(connection, old) if (m.table.schema, m.index.name) in still]
+    return [Finding(build_step(m, large=await is_large(connection, m.table))) for m in missing]
+
+
+@asynccontextmanager
+async def _told(connection: Any) -> AsyncIterator[None]:
+    """A server that dies under a statement is told in a sentence, with what to do."""
+    try:
+        yield
+    except LOST as error:
+        if not connection.is_closed():
+            raise
+        raise Unavailable(
+            "database.unavailable",
+            f"the database went away in the middle ({type(error).__name__}): run the command again when it is back; "
+            "what it had not finished is undone, or is gone on with",
+        ) from error
 
 
 @asynccontextmanager

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from ..errors import PlanError
 from ..model import ddl
 from ..model.specs import IndexSpec, TableSpec
+from ..model.steps import Step, step
 from ..model.tables import physical
 from ..model.types import Model
 
@@ -26,18 +28,46 @@ async def is_large(connection: Any, table: TableSpec) -> bool:
     return int(await connection.fetchval(MORE.format(table=table.quoted, limit=LARGE + 1))) > LARGE
 
 
-async def build_missing(connection: Any, model: Model, tell: Callable[[str], None]) -> tuple[str, ...]:
-    """Build every index that is missing or was left invalid; their names. Raises PlanError when keys are not unique."""
+class Missing(msgspec.Struct, frozen=True):
+    """An index that the model wants; `half_built`: an invalid one of its name is there."""
+
+    table: TableSpec
+    index: IndexSpec
+    half_built: bool
+
+
+async def missing_indexes(connection: Any, model: Model) -> list[Missing]:
+    """The indexes that are missing or were left invalid, of tables that are there."""
     tables = physical(model)
     schemas = sorted({t.schema for t in tables.values()})
     state = {(row["schema"], row["name"]): row["valid"] for row in await connection.fetch(INDEXES, schemas)}
-    built = []
-    for table in tables.values():
-        for index in table.indexes:
-            if not state.get((table.schema, index.name)):
-                await _build(connection, table, index, tell, half_built=(table.schema, index.name) in state)
-                built.append(index.name)
-    return tuple(built)
+    return [
+        Missing(table, index, (table.schema, index.name) in state)
+        for table in tables.values()
+        for index in table.indexes
+        if not state.get((table.schema, index.name))
+    ]
+
+
+def build_step(missing: Missing, *, large: bool) -> Step:
+    """The step that builds it, as a plan shows it."""
+    table, index = missing.table, missing.index
+    return step(
+        "add_unique" if index.unique else "add_index",
+        table.entity,
+        ",".join(index.fields) or index.name,
+        ("补建索引 {at}", "Build the index {at}, which is missing"),
+        lock="none" if large else "brief",
+        sql=[ddl.create_index(table, index, concurrently=large)],
+    )
+
+
+async def build_missing(connection: Any, model: Model, tell: Callable[[str], None]) -> tuple[str, ...]:
+    """Build every index that is missing or was left invalid; their names. Raises PlanError when keys are not unique."""
+    missing = await missing_indexes(connection, model)
+    for one in missing:
+        await _build(connection, one.table, one.index, tell, half_built=one.half_built)
+    return tuple(one.index.name for one in missing)
 
 
 async def _build(
