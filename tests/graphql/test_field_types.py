@@ -266,11 +266,8 @@ class Zoo:
         if kind not in self.animals:
             found = {}
             for name, value in (("a", ROWS[kind].low), ("b", ROWS[kind].high), ("n", None)):
-                answer = (
-                    await self.create(field_name(kind), value)
-                    if value is not None
-                    else await self.create("text1", None)
-                )
+                given = (field_name(kind), value) if value is not None else ("text1", None)
+                answer = await self.create(*given)
                 node = answer["data"]["createZooAnimal"]["node"]
                 assert node is not None, answer
                 found[name] = node["id"]
@@ -465,8 +462,8 @@ async def test_a_change_makes_a_revision_and_a_removed_row_comes_back(zoo: Zoo, 
         node {{ revision {name} {row.select} }} errors {{ code path }} }} }}"""
     changed = (await zoo.city.data(ADMIN, update, patch))["updateZooAnimal"]
     assert changed == {"node": {"revision": 2, name: expected(zoo, kind, row.high)}, "errors": []}
-    kept = await zoo.owner.fetchval("SELECT count(*) FROM wangge.revision WHERE row_id = $1::uuid", made["id"])
-    assert kept == 1
+    kept = await zoo.owner.fetch("SELECT revision, fields FROM wangge.revision WHERE row_id = $1::uuid", made["id"])
+    assert [tuple(one) for one in kept] == [(2, [name])]
     assert await zoo.city.code(ADMIN, update, patch) == "row.changed"
     remove = "mutation($id: ID!) { removeZooAnimal(id: $id) { errors { code } } }"
     restore = f"mutation($id: ID!) {{ restoreZooAnimal(id: $id) {{ node {{ revision {name} {row.select} }} }} }}"
@@ -493,6 +490,33 @@ async def test_references_children_and_lists_are_filtered_by_what_is_behind_them
     assert await zoo.found("list", "{list1: {some: {amount: {gt: $x}}}}", {"x": "1.6"}, ", $x: Decimal") == "b"
     assert await zoo.found("list", "{list1: {every: {item: {eq: ONE}}}}", {}, "") == "an"
     assert await zoo.found("list", "{list1: {none: {amount: {isNull: true}}}}", {}, "") == "an"
+
+
+@pytest.mark.parametrize("kind", ["file", "signature"])
+async def test_one_file_is_filtered_by_whether_it_is_there(zoo: Zoo, kind: str) -> None:
+    await zoo.made(kind)
+    assert await zoo.found(kind, f"{{{kind}1: {{isNull: true}}}}", {}, "") == "n"
+    assert await zoo.found(kind, f"{{{kind}1: {{isNull: false}}}}", {}, "") == "ab"
+
+
+async def test_numbers_are_issued_in_order_filtered_and_never_given(zoo: Zoo) -> None:
+    ids = await zoo.made("number")
+    order = "query($ids: [ID!]!) { zooAnimals(where: {id: {in: $ids}}, orderBy: [{number1: DESC}]) { nodes { id number1 } } }"
+    nodes = (await zoo.city.data(ADMIN, order, {"ids": list(ids.values())}))["zooAnimals"]["nodes"]
+    assert [node["id"] for node in nodes] == [ids["n"], ids["b"], ids["a"]]
+    numbers = {name: node["number1"] for node, name in zip(nodes, "nba", strict=True)}
+    low, high = numbers["a"], numbers["b"]
+    for operator, operand, rows in (
+        ("eq", low, "a"), ("ne", low, "bn"), ("in", [low, high], "ab"), ("notIn", [low], "bn"), ("lt", high, "a"),
+        ("lte", high, "ab"), ("gt", high, "n"), ("gte", high, "bn"), ("isNull", True, ""), ("contains", low[2:], "a"),
+        ("startsWith", low[:4], "abn"),
+    ):  # fmt: skip
+        type_ = await input_type(zoo, "number1", None)
+        found = await zoo.found("number", "{number1: $w}", {"w": {operator: operand}}, f", $w: {type_}")
+        assert found == rows, (operator, operand)
+    for value in ("20260001", 7, None, "", [], {}, True, LONG, "x", low):
+        answer = await zoo.create("number1", value)
+        assert answer["errors"][0]["extensions"]["code"] == "document.invalid", value
 
 
 async def test_children_and_numbers_come_from_elsewhere(zoo: Zoo) -> None:
