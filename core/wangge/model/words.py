@@ -9,7 +9,7 @@ FIELD_NAME = r"[a-z][A-Za-z0-9]*"
 TYPE_NAME = r"[A-Z][A-Za-z0-9]*"
 ENUM_VALUE = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"
 CODE_NAME = rf"{MODULE_ID}\.[a-z][a-z0-9_]*"
-VERSION = r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:[-+][0-9A-Za-z.-]+)?"
+VERSION = r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
 LONGEST = 63
 """bytes of a PostgreSQL name."""
 RESERVED_FIELDS = frozenset(
