@@ -37,6 +37,7 @@ ROOMS = (
         "services",
         "logs",
         "prepare",
+        "installation",
         "demo",
         "demo_accounts",
         "crew",

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,7 +19,8 @@ from .crypto import Keys, load_keys
 from .demo_accounts import CITY_UNIT, DISTRICTS, holders, make_accounts, padded, write_accounts
 from .errors import SettingsError
 from .identity.accounts import enable_module
-from .identity.trees import NewArea, NewUnit, Numbered, number_areas, number_units, stable_id, store_areas, store_units
+from .identity.trees import NewArea, NewUnit, Numbered, number_areas, number_units, store_areas, store_units
+from .installation import seeds_of, store_missing
 from .model.load import load_model
 from .model.types import Model
 from .modules.discover import discover, first_party_folder
@@ -56,6 +55,9 @@ DEPARTMENTS = (
     ("data", "大数据局"),
 )
 SYSTEM = Actor("system", "demonstration", reason="wangge demo")
+
+
+FILING = "casework.filing_condition"
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -122,7 +124,10 @@ async def make(
     made = [_area(a, areas) for a in (*divisions, *grids)]
     city = City(areas=made, seed=begun.seed, scale=begun.scale, today=begun.today)
     told = _counted(progress, len(grids) * ROWS_PER_GRID)
-    await _seed(records, model, hooks, city, told, resume)
+    city.made["filing_conditions"] = [
+        (row["code"], row["id"]) for seed in seeds_of(model) if seed.entity == FILING for row in seed.rows
+    ]
+    await store_missing(records, pool, model)
     await records.load_all(hooks.demonstration(city), SYSTEM, "demonstration", told, resume=resume)
     async with pool.transaction() as connection:
         accounts = await make_accounts(connection, keys, holders(divisions, grids), areas, stored)
@@ -251,34 +256,3 @@ async def _enable(connection: Any, areas: Mapping[str, Numbered], scale: str) ->
         await enable_module(connection, "urban_management", areas[padded(district)].id)
     if scale == "XL":
         await enable_module(connection, "urban_management", None)
-
-
-async def _seed(records: Records, model: Model, hooks: Hooks, city: City, told: Told, resume: bool) -> None:
-    """The `seed/<entity>.csv` of every module, by key; conditions for filing are told to the later hooks."""
-    for module in hooks.order:
-        folder = Path(model.modules[module].folder) if model.modules[module].folder else first_party_folder() / module
-        for file in sorted((folder / "seed").glob("*.csv")):
-            entity = file.stem if "." in file.stem else f"{module}.{file.stem}"
-            if entity in model.entities:
-                rows = list(_seed_rows(model, entity, file))
-                await records.load(entity, [rows], SYSTEM, "seed", partial(told, entity), resume=resume)
-                city.made.setdefault(entity, []).extend((row["code"], row["id"]) for row in rows if "code" in row)
-    city.made["filing_conditions"] = city.made.get("casework.filing_condition", [])
-
-
-def _seed_rows(model: Model, entity: str, file: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a seed file: ids from the key, numbers as numbers."""
-    fields = {f.name: f for f in model.fields_of(entity).values()}
-    key = model.entities[entity].unique[0].fields
-    with open(file, encoding="utf-8", newline="") as opened:
-        for row in csv.DictReader(opened):
-            made: dict[str, Any] = {"id": str(stable_id(entity, "|".join(row[fields_name(fields, k)] for k in key)))}
-            for name, text in row.items():
-                if text:
-                    made[fields[name].id] = int(text) if fields[name].kind == "integer" else text
-            yield made
-
-
-def fields_name(fields: Mapping[str, Any], field_id: str) -> str:
-    """The present name of a field id."""
-    return next((name for name, field in fields.items() if field.id == field_id), field_id)

@@ -6,7 +6,10 @@ import argparse
 import asyncio
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..store.apply import Applied
 
 from .plan import add_paths
 
@@ -34,6 +37,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Apply; what is done is printed as it happens."""
+    from ..prepare import install_rows
     from ..services import services_of
     from ..settings import Settings
     from ..store.apply import apply_model
@@ -42,20 +46,26 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings.from_environment(os.environ)
     model = load(settings, args.paths)
     with services_of(settings, create=True) as runtime:
-        applied = asyncio.run(
-            apply_model(
-                runtime.database,
+        database = runtime.database
+
+        async def work() -> tuple[Applied, int]:
+            applied = await apply_model(
+                database,
                 model,
                 allow=frozenset(args.allow),
                 progress=lambda text: print(text, flush=True),
                 wait_for_workers=args.wait,
             )
-        )
+            return applied, await install_rows(settings, database, model)
+
+        applied, rows = asyncio.run(work())
     for table, count in applied.seeded.items():
         if count:
             print(f"{table}: {count} rows")
     if unused := set(args.allow) - {one.name for one in applied.steps}:
         print(f"not needed: --allow {', '.join(sorted(unused))}", file=sys.stderr)
     built = f"{len(applied.indexes)} indexes built" if applied.indexes and not applied.steps else ""
+    if rows:
+        print(f"{rows} seed rows of the modules")
     print(built or (f"{len(applied.steps)} steps" if applied.changed else "nothing to do"))
     return 0
