@@ -6,7 +6,8 @@ The rows are projected for the evaluator by hand: a cell that the caller may not
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
+import operator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
@@ -235,6 +236,17 @@ EDGES: list[tuple[dict[str, Any], set[int]]] = [
 @pytest.mark.parametrize(("where", "rows"), EDGES, ids=str)
 async def test_edge_cases_are_as_the_api_chapter_fixes_them(zoo: World, where: dict[str, Any], rows: set[int]) -> None:
     assert await zoo.by_sql(ALL, where) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"), [("lt", operator.lt), ("lte", operator.le), ("gt", operator.gt), ("gte", operator.ge)]
+)
+async def test_rows_are_compared_by_their_ids(zoo: World, name: str, holds: Callable[[UUID, UUID], bool]) -> None:
+    for bound in zoo.ids:
+        met = {n for n, found in enumerate(zoo.ids) if holds(found, bound)}
+        where = {"id": {name: str(bound)}}
+        assert await zoo.by_sql(ALL, where) == zoo.by_hand(ALL, where) == met
+    assert await zoo.by_sql(ALL, {"id": {name: "no id"}}) == set()
 
 
 def compared(name: str, operand: st.SearchStrategy[Any], operators: list[str]) -> st.SearchStrategy[dict[str, Any]]:

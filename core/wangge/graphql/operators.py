@@ -28,7 +28,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CodesWhere": ("String", ("has", "hasAny", "hasAll", "under", "isNull")),
     "SealedWhere": ("String", SET),
     "MatchWhere": ("String", ("eq", "in")),
-    "IDWhere": ("ID", SET),
+    "IDWhere": ("ID", RANGE),
     "IntWhere": ("Int", RANGE),
     "BigIntWhere": ("BigInt", RANGE),
     "DecimalWhere": ("Decimal", RANGE),

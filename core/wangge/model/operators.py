@@ -7,14 +7,13 @@ from .types import Field
 _SET = ("eq", "ne", "in", "notIn", "isNull")
 _RANGE = ("eq", "ne", "in", "notIn", "lt", "lte", "gt", "gte", "isNull")
 _TEXT = (*_RANGE, "contains", "startsWith")
-_RANGED = frozenset("integer duration decimal money date time datetime".split())
-_SETS = frozenset("enum id".split())
+_RANGED = frozenset("id integer duration decimal money date time datetime".split())
 _PRESENCE = frozenset("polygon json file signature".split())
 
 
 def operators_of(field: Field) -> tuple[str, ...]:
     """The operators of a field that is no reference and has no many rows."""
-    if field.sealed or field.kind in _SETS:
+    if field.sealed or field.kind == "enum":
         return _SET
     if field.kind in _RANGED:
         return _RANGE
