@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.city import City, eventually
@@ -63,6 +65,30 @@ async def test_each_root_field_is_one_statement(city: City, city_admin: Pool) ->
         AND s.query LIKE '%"incident"%'"""
     )
     assert sum(row["calls"] for row in calls) == 2
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "{component: {id: {eq: $id}}}",
+        "{component: {id: {in: [$id]}}}",
+        "{and: [{component: {and: [{id: {eq: $id}}, {name: {isNull: false}}]}}, {state: {ne: CLOSED}}]}",
+    ],
+)
+async def test_a_filter_by_the_id_of_a_reference_names_its_own_column_so_that_its_index_serves(
+    city: City, city_admin: Pool, where: str
+) -> None:
+    known = await city_admin.fetchval("SELECT component FROM urban_management.incident WHERE component IS NOT NULL")
+    await city_admin.execute("SELECT public.pg_stat_statements_reset()")
+    await city.data(
+        NANMING, f"query($id: ID!) {{ incidents(where: {where}) {{ nodes {{ id }} }} }}", {"id": str(known)}
+    )
+    sent = await city_admin.fetchval(
+        """SELECT s.query FROM public.pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
+        WHERE r.rolname = 'wangge_app' AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND s.query LIKE '%"incident"%'"""
+    )
+    assert re.search(r't1\."component" = (ANY\()?\$\d+::uuid', sent)
 
 
 @pytest.mark.parametrize("direction", ["ASC", "DESC"])

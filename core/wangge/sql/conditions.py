@@ -5,7 +5,7 @@ Semantics: PERMISSIONS.md 5. The SQL may be NULL where it is not true; whoever n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..errors import Invalid
@@ -287,7 +287,7 @@ def _refers(row: Seen, found: Refers, posts: Posts | None) -> str:
 def _shortcut(row: Seen, found: Refers, column: str, posts: Posts | None) -> str:
     """What the inner filter says of the target's id or area, said of the row itself, so that an index of it serves."""
     parts = []
-    for item in found.inner.items if isinstance(found.inner, Every) else (found.inner,):
+    for item in _conjuncts(found.inner):
         if not isinstance(item, Compare):
             continue
         if item.field == "id" and item.operator == "eq":
@@ -297,6 +297,15 @@ def _shortcut(row: Seen, found: Refers, column: str, posts: Posts | None) -> str
         if item.field == SELF and found.field == "area" and not isinstance(row, Part):
             parts.append(f"{row.alias}.area_ord BETWEEN {subtree_of(row.build, item.operand, posts)}")
     return all_of(parts)
+
+
+def _conjuncts(found: Filter) -> Iterator[Filter]:
+    """What must hold for a filter to hold, however its conjunctions nest."""
+    if isinstance(found, Every):
+        for item in found.items:
+            yield from _conjuncts(item)
+    else:
+        yield found
 
 
 def _exists(
