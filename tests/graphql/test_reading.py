@@ -202,3 +202,15 @@ async def test_variables_fragments_aliases_and_directives(city: City) -> None:
     assert list(shown) == ["__typename", "category", "key", "kindLabel"]
     hidden = (await city.data(NANMING, query, {"with": False, "n": 2}))["few"]["nodes"]
     assert [list(node) for node in hidden] == [["key", "kindLabel", "state"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [({"n": 2}, ""), ({}, "document.invalid"), ({"n": None}, "document.invalid"), ({"n": "2"}, "document.invalid")],
+)
+async def test_a_scalar_variable_must_be_given_and_of_its_type(city: City, given: dict[str, object], code: str) -> None:
+    answer = await city.ask(NANMING, "query($n: Int!) { incidents(first: $n) { nodes { id } } }", given)
+    if code:
+        assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
+    else:
+        assert len(answer["data"]["incidents"]["nodes"]) == given["n"]

@@ -48,6 +48,18 @@ async def created(city: City, login: str = NANMING, **more: Any) -> dict[str, An
     return node
 
 
+async def test_each_write_of_a_document_answers_with_its_own_row_every_time(city: City) -> None:
+    text = """mutation($a: CreateIncidentInput!, $b: CreateIncidentInput!) {
+        a: createIncident(input: $a) { node { id description } } b: createIncident(input: $b) { again: node { id } node { description } } }"""
+    found = []
+    for first, second in (("甲", "乙"), ("丙", "丁")):
+        given = {"a": await incident(city, description=first), "b": await incident(city, description=second)}
+        made = await city.data(NANMING, text, given)
+        assert (made["a"]["node"]["description"], made["b"]["node"]["description"]) == (first, second)
+        found += [made["a"]["node"]["id"], made["b"]["again"]["id"]]
+    assert len(set(found)) == 4
+
+
 async def test_a_created_row_comes_back_as_a_read_would_show_it(city: City) -> None:
     node = await created(city, permitHolderPhone="13812345678", extent=[{"item": "AREA", "amount": "2.50"}])
     assert node["revision"] == 1

@@ -204,6 +204,8 @@ class Engine:
 
 ACCOUNT = "\0account"
 """the key under which a request's account stands beside its variables."""
+WRITTEN = "\0written"
+"""the key under which the id of the row that was written stands beside them."""
 
 
 class Internal(RequestError):
@@ -416,7 +418,7 @@ class Run:
         sets = [n.selection_set for n in root.nodes if n.selection_set]
         done: dict[str, Any] = {}
         for key, nodes in selector.collect(sets, payload).items():
-            done[key] = await self._part(nodes, payload, facts["entity"], outcome)
+            done[key] = await self._part(root, key, nodes, payload, outcome)
         return msgspec.json.encode(done)
 
     async def _written(self, facts: Mapping[str, Any], given: dict[str, Any]) -> Any:
@@ -431,15 +433,17 @@ class Run:
         self._scope = await engine._scopes.scope(self._credential)
         return await write(engine._records, engine.catalog, self._scope, facts, given, self._language)
 
-    async def _part(self, nodes: list[FieldNode], payload: GraphQLObjectType, entity: str, outcome: Any) -> Any:
+    async def _part(
+        self, root: OtherRoot, key: str, nodes: list[FieldNode], payload: GraphQLObjectType, outcome: Any
+    ) -> Any:
         """One field of a payload."""
-        name = nodes[0].name.value
+        assert root.field is not None
+        entity, name = root.field.extensions[META]["entity"], nodes[0].name.value
         sets = [n.selection_set for n in nodes if n.selection_set]
         if name == "__typename":
             return payload.name
-        params = Params()
-        selector = self._engine.selector(self._caller, self._operation, self._variables, params)
         if name in ("errors", "warnings"):
+            selector = self._engine.selector(self._caller, self._operation, self._variables, Params())
             type_ = get_named_type(payload.fields[name].type)
             assert isinstance(type_, GraphQLObjectType)
             keys = [(key, found[0].name.value) for key, found in selector.collect(sets, type_).items()]
@@ -447,13 +451,24 @@ class Run:
         written = first_id(outcome)
         if written is None:
             return None
-        ids = params.add(lambda _: [str(written)])
-        statement = compile_root(
-            self._engine.catalog, self._scope.shape, ByIds(ids, selector.selections(sets, entity, "get"))
-        )
-        why = self._why(payload.name)
-        body = await self._engine.reader.fetch(None, statement, self._scope, params.values(self._variables), why)
+        read = self._written_node(root, key, sets, entity)
+        values = read.params.values({**self._variables, WRITTEN: written})
+        body = await self._engine.reader.fetch(None, read.statement, self._scope, values, self._why(payload.name))
         return msgspec.Raw(body[1:-1] or b"null")
+
+    def _written_node(self, root: OtherRoot, key: str, sets: list[SelectionSetNode], entity: str) -> ReadRoot:
+        """What reads the node of a payload, kept with the plan as long as the Scope has the plan's shape."""
+        planned = self._scope.shape.key == self._caller.builder.shape.key
+        if planned and key in root.reads:
+            return root.reads[key]
+        params = Params()
+        selector = self._engine.selector(self._caller, self._operation, self._variables, params)
+        ids = params.add(lambda variables: [str(variables[WRITTEN])])
+        asked = ByIds(ids, selector.selections(sets, entity, "get"))
+        read = ReadRoot(key, compile_root(self._engine.catalog, self._scope.shape, asked), params)
+        if planned:
+            root.reads[key] = read
+        return read
 
 
 def _both(first: Any, second: Any) -> Any:

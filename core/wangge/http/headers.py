@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from typing import Any
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -30,7 +30,7 @@ def secured(app: ASGIApp) -> ASGIApp:
         if str(scope["type"]) != "http":
             await app(scope, receive, send)
             return
-        request = uuid.uuid4().hex
+        request = os.urandom(16).hex()
 
         async def sending(message: Any) -> None:
             if message["type"] == "http.response.start":
