@@ -6,6 +6,7 @@ import pytest
 from tests.store.shapes import entity, field, model
 
 from wangge.model.difference import difference
+from wangge.model.tables import physical
 from wangge.model.types import Entity, Layout, Mask, Unique
 from wangge.values import Label
 
@@ -141,3 +142,15 @@ def test_data_of_a_module_that_is_missing_is_not_dropped() -> None:
 def test_another_ordering_is_another_index() -> None:
     ordered = entity("shop.place", *PLACE.fields, order=(("name", True),), layout=Layout(list=("name",)))
     assert [one.kind for one in difference(model(PLACE), model(ordered))] == ["add_index"]
+
+
+def test_a_list_of_children_has_an_index_of_its_reference_in_its_order() -> None:
+    place = entity("shop.place", field("owner", "ref", to=("shop.owner",)), field("name"), order=(("name", False),))
+    alone = model(entity("shop.owner"), place)
+    listed = model(entity("shop.owner", field("places", "children", to=("shop.place",), inverse="owner")), place)
+    found = [[one.keys for one in physical(of)["shop.place"].indexes] for of in (alone, listed)]
+    assert found == [
+        [('"owner"',), ('"name"', '"id"')],
+        [('"owner"', '"name"', '"id"'), ('"name"', '"id"')],
+    ]
+    assert sorted(one.kind for one in difference(alone, listed)) == ["add_index", "drop_index"]

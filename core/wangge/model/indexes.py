@@ -32,7 +32,7 @@ def of_entity(model: Model, entity: Entity) -> tuple[IndexSpec, ...]:
     found: dict[str, IndexSpec] = {}
     for made in (
         *_of_keys(entity),
-        *(i for field in entity.fields for i in of_field(entity.local, field)),
+        *(i for field in entity.fields for i in _of_reference(model, entity, field) or of_field(entity.local, field)),
         *_of_lists(model, entity),
         *_of_search(model, entity),
     ):
@@ -62,6 +62,16 @@ def of_field(table: str, field: Field) -> tuple[IndexSpec, ...]:
     if field.kind in ("ref", "file", "signature", "number"):
         return (index(table, (quote(stem),)),)
     return ()
+
+
+def _of_reference(model: Model, entity: Entity, field: Field) -> tuple[IndexSpec, ...]:
+    """The reference behind a list of children, in the order of that list, so that its first page needs no other rows."""
+    lists = (f for e in model.entities.values() for f in e.fields if f.kind == "children" and f.inverse == field.id)
+    if field.kind != "ref" or not columns_of(field) or not any(entity.name in f.to for f in lists):
+        return ()
+    defaults, _ = _orderings(model, entity, all_kinds(model, entity.name))
+    lead = quote(names.column(field))
+    return tuple(index(entity.local, (lead, *ordering, quote("id"))) for ordering in defaults or [()])
 
 
 def _of_keys(entity: Entity) -> Iterable[IndexSpec]:
