@@ -115,7 +115,7 @@ class Harness:
         return f"postgres://{USER}@/{database}?host={self._server.place.sockets}"
 
     def _python(self, script: str, *arguments: str) -> None:
-        """Run a script of the harness. Raises CalledProcessError."""
+        """Run a script of the harness. Raises SystemExit."""
         programs = postgres_programs(self._server.place)
         environment = {
             **os.environ,
@@ -125,7 +125,14 @@ class Harness:
             "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
         }
         python = self._work / "venv" / "bin" / "python"
-        subprocess.run([python, script, *arguments], cwd=self.folder, env=environment, check=True)
+        with subprocess.Popen([python, script, *arguments], cwd=self.folder, env=environment) as running:
+            try:
+                code = running.wait()
+            except BaseException:
+                running.terminate()  # it stops the servers that it started
+                raise
+        if code:
+            raise SystemExit(f"bench: the harness's {script} failed")
 
 
 def _install(folder: Path, packages: list[str] | tuple[str, ...]) -> None:
