@@ -31,7 +31,9 @@ def test_an_interrupted_run_leaves_no_process(tmp_path: Path, workers: str, numb
     file.write_text(TEST.format(mark=str(mark)))
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.conftest", "-n", workers, str(file)]
     with open(tmp_path / "said", "w") as said:
-        run = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said, start_new_session=True)
+        run = subprocess.Popen(
+            ["env", "--default-signal=INT", *command], cwd=ROOT, stdout=said, stderr=said, start_new_session=True
+        )  # whoever runs the tests in the background lets them ignore an interrupt
         until(mark.exists, 60)
         everyone = family(run.pid)
         os.kill(run.pid, number)

@@ -129,7 +129,7 @@ async def test_graphql_in_a_browser_is_graphiql_with_the_session(visit: Visit) -
     answer = await asked.value
     assert (answer.status, await answer.json()) == (
         200,
-        {"data": {"me": {"account": {"name": visit.clerk["account"]}}}},
+        {"data": {"me": {"account": {"name": "测试站点人员"}}}},
     )
     assert await visit.overflow() == 0
 

@@ -169,7 +169,8 @@ async def test_a_killed_process_leaves_its_records_to_the_next_start(city: City,
     await city.data(CLERK, "{ persons(first: 1) { nodes { name } } }")
     row = await city_owner.fetchrow("SELECT l.* FROM wangge.read_log l ORDER BY at DESC LIMIT 1")
     assert row is not None
-    left = msgspec.convert({**row, "id": UUID(int=row["id"].int ^ 1)}, ReadRecord)
+    ids = tuple(each.hex for each in row["row_ids"])
+    left = msgspec.convert({**row, "id": UUID(int=row["id"].int ^ 1), "row_ids": ids}, ReadRecord)
     journal = city.settings.home / "journal"
     (journal / "0-left.jsonl").write_bytes(msgspec.json.encode(left) + b"\n" + msgspec.json.encode(left)[:40])
     async with served(city.settings, city.database) as second:

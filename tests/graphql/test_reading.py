@@ -184,7 +184,7 @@ async def test_handwritten_fields_stand_beside_generated_ones(city: City) -> Non
     point = (await city.data(NANMING, place))["incidents"]["nodes"][0]["location"]
     found = await city.data(NANMING, query, point)
     assert found["me"] == {
-        "account": {"name": NANMING},
+        "account": {"name": "测试区城管局"},
         "posts": [{"role": {"id": "urban_management_officer"}, "area": {"name": "南明区"}}],
     }
     assert found["incidentsNearby"]["totalCount"]["value"] >= 1

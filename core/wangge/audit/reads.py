@@ -31,6 +31,8 @@ PAUSE = 0.25
 PATIENCE = 5.0
 """seconds after which reads are refused while records cannot be stored."""
 KEPT_IDS = 1000
+AT_ONCE = 500
+"""records that one statement stores."""
 NOTE = 21
 """bytes of a note: the number of its kind, a row's id, a revision (sql/notes.py)."""
 STORE = """INSERT INTO wangge.read_log (id, at, chain, actor_kind, actor_name, account_id, post_ids, token_id, unit_id, root_field,
@@ -66,7 +68,8 @@ class ReadRecord(msgspec.Struct, frozen=True):
     root_field: str
     purposes: tuple[str, ...]
     entities: tuple[Shown, ...]
-    row_ids: tuple[UUID, ...]
+    row_ids: tuple[str, ...]
+    """in hex, as PostgreSQL reads a uuid."""
     total: int
     document: str
 
@@ -108,7 +111,7 @@ def record(reading: Reading, root: str, kinds: Sequence[Kind], notes: bytes) -> 
         root_field=root,
         purposes=reading.purposes,
         entities=tuple(_shown(kinds[number], len(found)) for number, found in sorted(rows.items())),
-        row_ids=tuple(UUID(bytes=row) for row in list(ids)[:KEPT_IDS]),
+        row_ids=tuple([row.hex() for row in list(ids)[:KEPT_IDS]]),
         total=len(ids),
         document=reading.document,
     )
@@ -128,7 +131,7 @@ class Reads:
         self._folder = folder
         self._file = -1
         self._path = folder
-        self._pending: list[ReadRecord] = []
+        self._pending: list[bytes] = []
         self._since: float | None = None
         """when the oldest record that is not stored yet was added (`time.monotonic`)."""
         self._task: asyncio.Task[None] | None = None
@@ -172,7 +175,7 @@ class Reads:
             raise Unavailable(
                 "audit.not_taken", "reads of personal data cannot be recorded now: try again in a moment"
             ) from error
-        self._pending.append(made)
+        self._pending.append(line)
         if self._since is None:
             self._since = time.monotonic()
             self._wake.set()
@@ -193,10 +196,9 @@ class Reads:
 
     async def _store(self) -> None:
         """Store what is pending; the journal is emptied when nothing is left in it."""
-        batch = self._pending[:]
-        if batch:
+        while batch := self._pending[:AT_ONCE]:
             began = time.monotonic()
-            await self._pool.execute(STORE, msgspec.json.encode(batch))
+            await self._pool.execute(STORE, b"[" + b",".join(batch) + b"]")
             del self._pending[: len(batch)]
             self._since = began if self._pending else None
         if not self._pending:
@@ -207,8 +209,8 @@ class Reads:
         """Store what processes left that are gone: their journals are not locked any more."""
         for path in sorted(self._folder.glob("*.jsonl")):
             if path != self._path and (left := _left(path)) is not None:
-                if left:
-                    await self._pool.execute(STORE, b"[" + b",".join(left) + b"]")
+                for at in range(0, len(left), AT_ONCE):
+                    await self._pool.execute(STORE, b"[" + b",".join(left[at : at + AT_ONCE]) + b"]")
                 path.unlink(missing_ok=True)
 
 

@@ -53,10 +53,11 @@ class Me:
     posts: list[PostOf]
 
 
-POSTS = """SELECT p.id, p.unit, u.name AS unit_name, p.area_id, a.name AS area_name, a.code AS area_code,
+POSTS = """SELECT c.name AS account_name, p.id, p.unit, u.name AS unit_name, p.area_id, a.name AS area_name, a.code AS area_code,
   to_char(p.valid_to, 'YYYY-MM-DD"T"HH24:MI:SSTZH:TZM') AS until
-FROM wangge.post p JOIN wangge.unit u ON u.id = p.unit JOIN wangge.area a ON a.id = p.area_id
-WHERE p.id = ANY($1::uuid[]) ORDER BY p.valid_from, p.id"""
+FROM wangge.account c LEFT JOIN (wangge.post p JOIN wangge.unit u ON u.id = p.unit JOIN wangge.area a ON a.id = p.area_id)
+  ON p.id = ANY($1::uuid[])
+WHERE c.id = $2 ORDER BY p.valid_from, p.id"""
 
 
 @strawberry.type
@@ -69,9 +70,9 @@ class Query:
         context: Any = info.context
         actor = context.scope.actor
         roles = {post.id: post.role for post in actor.posts}
-        rows = await context.pool.fetch(POSTS, list(roles))
+        rows = await context.pool.fetch(POSTS, list(roles), actor.account)
         posts = []
-        for row in rows:
+        for row in (row for row in rows if row["id"] is not None):
             role = context.model.roles.get(roles[row["id"]])
             label = role.label if role else Label(roles[row["id"]], roles[row["id"]])
             posts.append(
@@ -83,4 +84,5 @@ class Query:
                     valid_until=row["until"],
                 )
             )
-        return Me(account=Named(id=strawberry.ID(str(actor.account)), name=actor.name), posts=posts)
+        name = rows[0]["account_name"] if rows else actor.name
+        return Me(account=Named(id=strawberry.ID(str(actor.account)), name=name), posts=posts)
