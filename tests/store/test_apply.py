@@ -305,6 +305,13 @@ async def test_the_user_of_an_external_url_is_let_in(bare: Database, owner: Any,
         postgres.sql("REVOKE wangge_app, wangge_sealer FROM wangge_owner CASCADE; DROP ROLE city_server")
 
 
+async def test_a_role_of_ours_is_no_user_of_an_external_url(bare: Database) -> None:
+    at = f"@/{bare.name}?host={bare.host}"
+    url = external(f"postgresql://wangge_app{at}", f"postgresql://wangge_owner{at}")
+    with pytest.raises(PlanError, match="is only one of the two that a server needs: make a user of its own"):
+        await apply_model(url, model(PLACE))
+
+
 async def test_an_owner_without_the_rights_is_told_which(bare: Database, postgres: EmbeddedPostgres) -> None:
     postgres.sql(f'ALTER DATABASE "{bare.name}" OWNER TO postgres')
     with pytest.raises(PlanError, match="needs the rights to create schemas and roles"):

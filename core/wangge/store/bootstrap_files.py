@@ -65,11 +65,23 @@ async def run_bootstrap(connection: Any) -> tuple[str, ...]:
     return tuple(ran)
 
 
-MEMBER = "SELECT pg_has_role($1, 'wangge_app', 'MEMBER') FROM pg_roles WHERE rolname = $1"
+MEMBER = """SELECT pg_has_role($1, 'wangge_app', 'MEMBER') AND pg_has_role($1, 'wangge_sealer', 'MEMBER')
+FROM pg_roles WHERE rolname = $1"""
+OURS = ("wangge_app", "wangge_sealer")
 
 
 async def admit(connection: Any, database: Database) -> None:
-    """Let the user of an external database's URL serve; as the same user as the owner it may do all anyway."""
+    """Let the user of an external database's URL serve; as the same user as the owner it may do all anyway.
+
+    Raises PlanError for a role of ours as that user: writing and linking the ledger are apart.
+    """
     user = unquote(urlsplit(database.url).username or "") if database.url and database.owner_url else ""
+    if user in OURS:
+        raise PlanError(
+            "plan.role_as_user",
+            f'WANGGE_DATABASE_URL names the role "{user}", which is only one of the two that a server needs: '
+            "make a user of its own (CREATE ROLE wangge LOGIN PASSWORD ...), and it is given both",
+            user=user,
+        )
     if user and await connection.fetchval(MEMBER, user) is False:
         await _run(connection, "the role that serves", f"GRANT wangge_app, wangge_sealer TO {quote(user)}")
