@@ -9,6 +9,7 @@ import pytest
 from tests.records.test_creating import building, id_number, room
 from tests.records.world import City
 from wangge.records.load import BatchRejected
+from wangge.records.pipeline import MANY
 from wangge.values import Actor, Batch, uuid7
 
 IMPORT = Actor(kind="system", name="import")
@@ -166,3 +167,10 @@ async def test_entities_follow_each_other_and_what_came_before_a_faulty_batch_is
         "SELECT count(*) FROM base.room WHERE id = ANY($1)", [room["id"] for room in rooms]
     )
     assert stored == 3
+
+
+async def test_the_statistics_of_a_loaded_table_are_those_of_its_rows(city: City) -> None:
+    rows = [{"area": city.areas["north_1"].id, "code": f"s{n}", "name": f"statistics {n}"} for n in range(MANY)]
+    assert await city.records.load("base.building", [rows], IMPORT, "test") == MANY
+    known = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'base.building'::regclass"
+    assert await city.pool.fetchval(known) >= MANY

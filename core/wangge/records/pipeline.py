@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..model import names
 from ..values import Actor, Batch
 from .draft import Draft
 from .kit import Kit
@@ -14,6 +15,8 @@ from .load import Load
 
 BATCH = 2_500
 """rows per statement: small enough that parsing one batch and storing another overlap in loads of a few thousand."""
+MANY = 1_000
+"""rows of one entity after which its statistics are made anew."""
 Progress = Callable[[str, int], None]
 Chunk = tuple[str, list[Any]]
 
@@ -40,7 +43,20 @@ async def load_all(
                 progress(drafts[0].entity, pipeline.done[drafts[0].entity])
     finally:
         await pipeline.settle()
+    await _analyze(kit, [entity for entity, rows in pipeline.done.items() if rows >= MANY])
     return sum(pipeline.done.values())
+
+
+async def _analyze(kit: Kit, entities: list[str]) -> None:
+    """Let PostgreSQL look at the tables of entities anew: after a load its statistics are those of before."""
+    found: set[str] = set()
+    for entity in entities:
+        tables = kit.rows.tables(entity)
+        found |= {names.table(level) for level in tables.chain} | {sheet.table for sheet in tables.sheets}
+        if kit.model.root_scope(entity).kind == "through":
+            found.add(names.area_table(tables.chain[-1]))
+    if found:
+        await kit.pool.execute("SELECT wangge.analyze($1)", sorted(found))
 
 
 def _chunks(batches: Iterable[Batch]) -> Iterator[Chunk]:

@@ -97,12 +97,34 @@ def condition(row: Seen, found: Filter, posts: Posts | None = None) -> str:
     if isinstance(found, Some):
         return any_of([condition(row, item, posts) for item in found.items])
     if isinstance(found, Not):
-        return f"({condition(row, found.item, posts)}) IS NOT TRUE"
+        return negated(condition(row, found.item, posts))
     if isinstance(found, Refers):
         return _refers(row, found, posts)
     if isinstance(found, Many):
         return _many(row, found, posts)
     return _compare(row, found, posts)
+
+
+def negated(sql: str) -> str:
+    """The complement of a condition that may be null; an EXISTS never is, and its plain NOT becomes an anti-join."""
+    return f"NOT {sql}" if _is_exists(sql) else f"({sql}) IS NOT TRUE"
+
+
+def _is_exists(sql: str) -> bool:
+    """Whether a condition is one EXISTS and nothing else."""
+    if not sql.startswith("EXISTS ("):
+        return False
+    depth, quote = 0, ""
+    for at, letter in enumerate(sql):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter in "()":
+            depth += 1 if letter == "(" else -1
+            if letter == ")" and depth == 0:
+                return at == len(sql) - 1
+    return False
 
 
 def _compare(row: Seen, found: Compare, posts: Posts | None) -> str:
@@ -116,7 +138,7 @@ def _compare(row: Seen, found: Compare, posts: Posts | None) -> str:
         return _is_null(row, found, seen)
     if found.operator in ("ne", "notIn"):
         positive = Compare(found.field, "eq" if found.operator == "ne" else "in", found.operand)
-        return f"({_compare(row, positive, posts)}) IS NOT TRUE"
+        return negated(_compare(row, positive, posts))
     return all_of([_test(row, found, posts), seen])
 
 
@@ -331,7 +353,7 @@ def _many(row: Seen, found: Many, posts: Posts | None) -> str:
     wanted: Filter = Not(found.inner) if found.quantifier == "every" else found.inner
     exists = _some(row, row.field(found.field), wanted, posts)
     held = all_of([exists, seen])
-    return held if found.quantifier == "some" else f"({held}) IS NOT TRUE"
+    return held if found.quantifier == "some" else negated(held)
 
 
 def _some(row: Seen, field: Field, inner: Filter, posts: Posts | None) -> str:
