@@ -18,6 +18,7 @@ PLUGINS = TOP / "plugins"
 ROOMS = (
     ("errors",),
     ("values",),
+    ("proof",),
     ("crypto",),
     ("model",),
     ("policy",),
@@ -31,6 +32,7 @@ ROOMS = (
     ("modules",),
     ("records",),
     ("graphql",),
+    ("prover",),
     ("settings",),
     (
         "runtime",

@@ -134,7 +134,7 @@ class SchemaBuilder:
             "createdAt": self._moment("createdAt", required=True),
             "updatedAt": self._moment("updatedAt", required=True),
         }
-        if any(self.rights(k).grants("list_removed") for k in kinds):
+        if kinds and all(self.rights(k).grants("list_removed") for k in kinds):
             fields["removedAt"] = self._moment("removedAt", required=False)
         fields["_absent"] = GraphQLField(
             self.scalars["JSON"],

@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 
 from ..model.filter import Compare, Every, Filter, FromActor, FromArea, Many, Not, Refers, Some
-from .levels import levels
+from .levels import levels, taken
 from .roles import Roles
-from .scope import EntityShape, Form, Grant, Level, PostReach, Scope, Shape, Slot
+from .scope import EntityShape, Form, Grant, Level, PostReach, Prohibition, Scope, Shape, Slot
 from .world import Facts, HeldPost, Span, StoredRule, World
 
 PER_POST = frozenset(("post", "units", "areas"))
 Levels = tuple[tuple[str, Level], ...]
+Prohibited = dict[str, dict[str, dict[Filter, list[HeldPost]]]]
+"""entity -> action -> condition -> the posts that hold it."""
 CORE = "wangge"
 READS = ("list", "get")
 
@@ -37,11 +39,11 @@ class Found(msgspec.Struct, frozen=True):
 def build_scope(world: World, roles: Roles, facts: Facts) -> Scope:
     """The Scope of a caller; without posts nothing is granted."""
     found: list[Found] = []
-    prohibits: dict[str, dict[str, set[Filter]]] = {}
+    prohibits: Prohibited = {}
     for post in facts.posts:
         rules = roles.effective(post.role, post.district)
         found += _of_post(world, facts, post, rules)
-        _collect_prohibits(prohibits, rules)
+        _collect_prohibits(prohibits, post, rules)
     slots, entities = _united(world, found, prohibits)
     modules = frozenset(m for post in facts.posts for m in _modules(world, facts, post))
     names = frozenset(post.role for post in facts.posts)
@@ -73,26 +75,26 @@ def _of_post(world: World, facts: Facts, post: HeldPost, rules: tuple[StoredRule
         fields = levels(world.model, rule.entity, rule.fields, modules)
         for action in rule.actions:
             denies = [d for d in rules if d.effect == "DENY" and d.entity == rule.entity and action in d.actions]
-            for condition, kept in _denied(world, rule.condition, fields, denies, modules):
+            for condition, kept in _denied(world, rule.condition, fields, denies):
                 found.append(Found(rule.entity, action, condition, rule.via, kept, post, reach, rule.purpose))
     return found
 
 
 def _denied(
-    world: World, condition: Filter | None, fields: Levels, denies: list[StoredRule], modules: frozenset[str]
+    world: World, condition: Filter | None, fields: Levels, denies: list[StoredRule]
 ) -> list[tuple[Filter | None, Levels]]:
     """What is left of an allow: a deny takes rows, or fields, or fields in some rows."""
     kept = [(condition, fields)]
     for deny in denies:
-        taken = {name for name, _ in levels(world.model, deny.entity, deny.fields, modules)} if deny.fields else None
+        gone = taken(world.model, deny.entity, deny.fields) if deny.fields else None
         left: list[tuple[Filter | None, Levels]] = []
         for where, have in kept:
-            rest = () if taken is None else tuple(pair for pair in have if pair[0] not in taken)
+            rest = () if gone is None else tuple(pair for pair in have if pair[0] not in gone)
             if deny.condition is not None:
                 left.append((_and(where, Not(deny.condition)), have))
-                if taken is not None:
+                if gone is not None:
                     left.append((_and(where, deny.condition), rest))
-            elif taken is not None:
+            elif gone is not None:
                 left.append((where, rest))
         kept = left
     return kept
@@ -103,12 +105,13 @@ def _and(first: Filter | None, second: Filter) -> Filter:
     return second if first is None else Every((first, second))
 
 
-def _collect_prohibits(prohibits: dict[str, dict[str, set[Filter]]], rules: Iterable[StoredRule]) -> None:
+def _collect_prohibits(prohibits: Prohibited, post: HeldPost, rules: Iterable[StoredRule]) -> None:
     """Conditions that are subtracted last, whatever else the caller holds."""
     for rule in rules:
         if rule.effect == "PROHIBIT":
             for action in rule.actions:
-                prohibits.setdefault(rule.entity, {}).setdefault(action, set()).add(rule.condition or Every(()))
+                conditions = prohibits.setdefault(rule.entity, {}).setdefault(action, {})
+                conditions.setdefault(rule.condition or Every(()), []).append(post)
 
 
 def _modules(world: World, facts: Facts, post: HeldPost) -> frozenset[str]:
@@ -154,9 +157,7 @@ def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(out)
 
 
-def _united(
-    world: World, found: list[Found], prohibits: Mapping[str, Mapping[str, set[Filter]]]
-) -> tuple[list[Slot], dict[str, EntityShape]]:
+def _united(world: World, found: list[Found], prohibits: Prohibited) -> tuple[list[Slot], dict[str, EntityShape]]:
     """Grants that are equal but for where become one; slots in canonical order."""
     groups: dict[tuple[Any, ...], list[Found]] = {}
     for grant in found:
@@ -169,8 +170,7 @@ def _united(
         first = groups[key][0]
         per_post = first.condition is not None and names_post(first.condition)
         slot = _join(world, [g.reach for g in groups[key]], keep_posts=per_post)
-        at = slots.index(slot) if slot in slots else len(slots)
-        slots += [slot] if at == len(slots) else []
+        at = _place(slots, slot)
         own = world.model.root_scope(first.entity).kind == "self"
         purpose = first.purpose if first.action == "reveal" else None
         united = Grant(at, first.condition, first.via, first.fields, per_post, own, purpose)
@@ -180,10 +180,27 @@ def _united(
         purposes.setdefault(reading.entity, set()).add(reading.purpose or "")
     entities = {}
     for entity, actions in sorted(grants.items()):
-        taken = {a: tuple(sorted(f, key=_text)) for a, f in sorted(prohibits.get(entity, {}).items())}
+        gone = {a: _prohibitions(f, slots) for a, f in sorted(prohibits.get(entity, {}).items())}
         reasons = tuple(sorted(purposes.get(entity, ())))
-        entities[entity] = EntityShape({a: tuple(g) for a, g in sorted(actions.items())}, taken, reasons)
+        entities[entity] = EntityShape({a: tuple(g) for a, g in sorted(actions.items())}, gone, reasons)
     return slots, entities
+
+
+def _place(slots: list[Slot], slot: Slot) -> int:
+    """The index of a slot, which is added when it is new."""
+    if slot not in slots:
+        slots.append(slot)
+    return slots.index(slot)
+
+
+def _prohibitions(found: Mapping[Filter, list[HeldPost]], slots: list[Slot]) -> tuple[Prohibition, ...]:
+    """The conditions in canonical order; one that speaks of the post with the posts that hold it."""
+    made = []
+    for condition in sorted(found, key=_text):
+        posts = tuple(reach for post in found[condition] for reach in _slot(post, Form.CITY, ()).posts)
+        slot = Slot(Form.CITY, posts=posts)
+        made.append(Prohibition(condition, _place(slots, slot) if names_post(condition) else None))
+    return tuple(made)
 
 
 def _join(world: World, parts: list[Slot], *, keep_posts: bool) -> Slot:

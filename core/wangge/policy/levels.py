@@ -32,6 +32,19 @@ def levels(
     return tuple(sorted((name, level) for name, level in found.items() if level > Level.HIDDEN))
 
 
+def taken(model: Model, entity: str, named: Mapping[str, str]) -> frozenset[str]:
+    """The field ids that a deny with `fields` takes: those that it names, whatever level it writes; a list with its parts."""
+    found: set[str] = set()
+    for field in model.fields_of(entity).values():
+        whole = not named.keys().isdisjoint((field.name, field.id)) or ("*" in named and field.sensitivity in OPEN)
+        found |= {field.id} if whole else set()
+        for part in field.fields:
+            keys = (f"{field.name}.{part.name}", f"{field.id}.{part.id}")
+            if whole or not named.keys().isdisjoint(keys):
+                found.add(f"{field.id}.{part.id}")
+    return frozenset(found)
+
+
 def _level(named: Mapping[str, str], field: Field, every: Level) -> Level:
     """The level of one field: named, else that of `*` where it covers the field."""
     own = named.get(field.name, named.get(field.id))

@@ -73,7 +73,10 @@ class Roles:
 
 
 def _overridden(rules: Iterable[StoredRule]) -> list[StoredRule]:
-    """Without the defaults of (role, entity) for which the district has rules of its own."""
+    """Without the defaults of (role, entity) for which the district has rules of its own; a prohibition always holds."""
     found = list({rule.id: rule for rule in rules}.values())
     own = {(rule.role, rule.entity) for rule in found if rule.district is not None}
-    return [rule for rule in found if rule.district is not None or (rule.role, rule.entity) not in own]
+    kept = (
+        rule.district is not None or rule.effect == "PROHIBIT" or (rule.role, rule.entity) not in own for rule in found
+    )
+    return [rule for rule, keep in zip(found, kept, strict=True) if keep]

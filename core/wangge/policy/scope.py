@@ -90,12 +90,20 @@ class Grant(msgspec.Struct, frozen=True):
         return Level.HIDDEN
 
 
+class Prohibition(msgspec.Struct, frozen=True):
+    """Rows that are taken from every grant, wherever they lie."""
+
+    condition: Filter
+    slot: int | None = None
+    """whose posts hold it, where the condition names `$area` or a per-post value of `$actor`: it is tried for each."""
+
+
 class EntityShape(msgspec.Struct, frozen=True):
     """All grants of one entity by action; an action that is absent is not allowed in any row."""
 
     actions: Mapping[str, tuple[Grant, ...]]
-    prohibits: Mapping[str, tuple[Filter, ...]] = {}
-    """conditions that are subtracted last, whatever else the caller holds."""
+    prohibits: Mapping[str, tuple[Prohibition, ...]] = {}
+    """what is subtracted last, whatever else the caller holds."""
     purposes: tuple[str, ...] = ()
     """the purposes of the rules that let rows be read: what a read record says when the request names none."""
 

@@ -240,16 +240,20 @@ def code_label(row: Source | Part, item: CodeLabel) -> str:
         whens = " ".join(f"WHEN {text(v.value)} THEN {text(v.label.of(item.language))}" for v in field.values)
         made = f"CASE {column} {whens} END"
     elif field.kind == "codes":
-        made = (
-            f"(SELECT json_agg(v.{item.language} ORDER BY c.ord) FROM unnest({column}) WITH ORDINALITY c(code, ord) "
-            f"LEFT JOIN wangge.code_value v ON v.table_name = {text(field.table)} AND v.code = c.code AND v.district_id IS NULL)"
-        )
+        found = _label_of(field, item.language, "c.code")
+        made = f"(SELECT json_agg({found} ORDER BY c.ord) FROM unnest({column}) WITH ORDINALITY c(code, ord))"
+        made = f"CASE WHEN {column} IS NOT NULL THEN coalesce({made}, '[]'::json) END"
     else:
-        made = (
-            f"(SELECT v.{item.language} FROM wangge.code_value v WHERE v.table_name = {text(field.table)} "
-            f"AND v.code = {column} LIMIT 1)"
-        )
+        made = _label_of(field, item.language, column)
     return made if clear == TRUE else case([(clear, made)])
+
+
+def _label_of(field: Field, language: str, code: str) -> str:
+    """The label of one code: the city's, else that of a district that added it."""
+    return (
+        f"(SELECT v.{language} FROM wangge.code_value v WHERE v.table_name = {text(field.table)} "
+        f"AND v.code = {code} ORDER BY v.district NULLS FIRST LIMIT 1)"
+    )
 
 
 def to_one(build: Build, item: ToOne, row: Source | Part) -> Made:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..model import names
 from ..model.filter import Filter
-from ..policy.scope import Form, Grant, Slot
+from ..policy.scope import Form, Grant, Prohibition, Slot
 from .conditions import Posts, condition
 from .rows import FALSE, TRUE, Build, Source, all_of
 
@@ -25,7 +25,15 @@ def prohibited(row: Source, action: str) -> list[str]:
     """The conditions that no prohibition of `action` holds."""
     shape = row.build.shape.entity(row.entity)
     found = shape.prohibits.get(action, ()) if shape else ()
-    return [f"{plain_condition(row, c)} IS NOT TRUE" for c in found]
+    return [_not_prohibited(row, each) for each in found]
+
+
+def _not_prohibited(row: Source, found: Prohibition) -> str:
+    """That one prohibition does not hold, for none of the posts that it speaks of."""
+    if found.slot is None:
+        return f"{plain_condition(row, found.condition)} IS NOT TRUE"
+    posts = Posts(row.build, found.slot)
+    return f"NOT EXISTS (SELECT 1 FROM {posts.table} WHERE {plain_condition(row, found.condition, posts)})"
 
 
 def grant_predicate(row: Source, grant: Grant) -> str:
@@ -70,10 +78,10 @@ def slot_predicate(row: Source, grant: Grant) -> str:
         person = row.build.binder.bind(("actor", "person"), "actor.person", lambda s, _: s.actor.person, "uuid")
         return f"{row.column(scope.fields[0])} = {person}" if scope.kind == "self" else FALSE
     form = row.build.shape.slots[grant.slot]
+    if scope.kind == "unit":
+        return f"coalesce({row.own('unit_ord')} <@ {_ranges(row.build, grant.slot, 'unit_spans')}, FALSE)"
     if scope.kind == "city" or (form is Form.CITY and not grant.via):
         return TRUE
-    if scope.kind == "unit":
-        return f"{row.own('unit_ord')} <@ {_ranges(row.build, grant.slot, 'unit_spans')}"
     if scope.kind == "through":
         return _through(row, grant, form)
     return area_predicate(row.build, grant.slot, row.alias)
@@ -83,11 +91,17 @@ def _through(row: Source, grant: Grant, form: Form) -> str:
     """Some link of the row lies in the slot."""
     link = row.build.alias("l")
     parts = [f"{link}.row_id = {row.own('id')}", area_predicate(row.build, grant.slot, link)]
-    if grant.via:
-        via = row.build.binder.bind(("via", grant.via), "via", lambda _s, _p, v=grant.via: v, "text")  # type: ignore[misc] # bound now
-        parts.append(f"{link}.via = {via}")
+    parts += _of_relation(row, grant, link)
     table = names.area_table(row.build.catalog.chain(row.entity)[-1])
     return f"EXISTS (SELECT 1 FROM {table} {link} WHERE {all_of(parts)})"
+
+
+def _of_relation(row: Source, grant: Grant, link: str) -> list[str]:
+    """The condition that a link is of the relation that the rule names."""
+    if not grant.via:
+        return []
+    via = row.build.binder.bind(("via", grant.via), "via", lambda _s, _p, v=grant.via: v, "text")  # type: ignore[misc] # bound now
+    return [f"{link}.via = {via}"]
 
 
 def area_predicate(build: Build, slot: int, alias: str) -> str:
@@ -129,13 +143,13 @@ def _per_post(row: Source, grant: Grant) -> str:
     """The condition names `$area` or a value of the post: it is tried for each post of the slot whose area holds the row."""
     posts = Posts(row.build, grant.slot)
     scope = row.build.model.root_scope(row.entity).kind
-    inside = TRUE if scope in ("city", "unit", "self") else f"{row.own('area_ord')} BETWEEN {posts.lo} AND {posts.hi}"
+    inside = TRUE if scope in ("city", "self") else f"{row.own('area_ord')} BETWEEN {posts.lo} AND {posts.hi}"
+    if scope == "unit":
+        inside = f"{row.own('unit_id')} = ANY({posts.units})"
     if scope == "through":
         link = row.build.alias("l")
         table = names.area_table(row.build.catalog.chain(row.entity)[-1])
-        inside = (
-            f"EXISTS (SELECT 1 FROM {table} {link} WHERE {link}.row_id = {row.own('id')} "
-            f"AND {link}.area_ord BETWEEN {posts.lo} AND {posts.hi})"
-        )
+        here = f"{link}.row_id = {row.own('id')} AND {link}.area_ord BETWEEN {posts.lo} AND {posts.hi}"
+        inside = f"EXISTS (SELECT 1 FROM {table} {link} WHERE {all_of([here, *_of_relation(row, grant, link)])})"
     met = plain_condition(row, grant.condition, posts) if grant.condition else TRUE
     return f"EXISTS (SELECT 1 FROM {posts.table} WHERE {all_of([slot_predicate(row, grant), inside, met])})"

@@ -1,0 +1,147 @@
+"""What an account may know to exist: types, fields, filters and orderings of its own schema (PERMISSIONS.md 3, 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .policy import CLEAR, HIDDEN, about
+from .schema import AREA, FILE, Field
+from .sight import READS, Sight
+
+IMPLICIT = ("id", "revision", "createdAt", "updatedAt")
+LOGIC = ("and", "or", "not")
+UNORDERED = ("codes", "json", "point", "polygon", "file", "files", "photos", "signature", "list", "children", "refs")
+
+
+class Surface:
+    """The names that an account's schema has."""
+
+    def __init__(self, sight: Sight) -> None:
+        self.sight = sight
+        self.schema = sight.schema
+
+    # --- what rules can come to, in some row ---
+
+    def possible(self, entity: str, action: str) -> Iterator[dict[str, int]]:
+        """The field levels of every grant that can hold in some row of a concrete entity."""
+        policy = self.sight.policy
+        for post, rules in policy.held:
+            if not policy.on_for(self.schema.entities[entity].module, post):
+                continue
+            denies = [d for d in about(rules, "DENY", entity, action) if d["condition"] is None]
+            if any(not d["fields"] for d in denies):
+                continue
+            taken = {name for d in denies for name in policy.taken(d)}
+            for rule in about(rules, "ALLOW", entity, action):
+                levels = policy.levels(rule, post)
+                yield {name: HIDDEN if name in taken else level for name, level in levels.items()}
+
+    def best(self, entity: str, action: str, field: str) -> int:
+        """The highest level of a field in any row."""
+        return max((levels.get(field, HIDDEN) for levels in self.possible(entity, action)), default=HIDDEN)
+
+    def kinds(self, entity: str, *actions: str) -> list[str]:
+        """The concrete entities behind a name of which some row may be seen under one of the actions."""
+        if entity not in self.schema.entities:
+            return []
+        return [k for k in self.schema.kinds(entity) if any(True for a in actions for _ in self.possible(k, a))]
+
+    def _shown(self, kinds: list[str], field: str) -> bool:
+        """Whether a field is shown in some row of every kind."""
+        return all(any(self.best(k, a, field) > HIDDEN for a in READS) for k in kinds)
+
+    def _clear(self, entity: str, field: str) -> bool:
+        """Whether a list shows a field in clear in some row of every kind."""
+        kinds = self.kinds(entity, "list")
+        return bool(kinds) and all(self.best(k, "list", field) == CLEAR for k in kinds)
+
+    # --- names ---
+
+    def roots(self) -> set[str]:
+        """The generated root fields."""
+        found: set[str] = set()
+        for name, entity in self.schema.entities.items():
+            if self.kinds(name, "get"):
+                found.add(entity.type[0].lower() + entity.type[1:])
+            if self.kinds(name, "list"):
+                found.add(entity.plural)
+        return found
+
+    def node(self, entity: str) -> set[str]:
+        """The fields of a type."""
+        kinds = self.kinds(entity, *READS)
+        found = {*IMPLICIT, "nodeId"}
+        if kinds and all(any(True for _ in self.possible(k, "list_removed")) for k in kinds):
+            found.add("removedAt")
+        implicit = self.schema.implicit(entity)
+        for field_id, field in self.schema.fields(entity).items():
+            if (field_id in implicit or self._shown(kinds, field_id)) and self._leads(field, kinds):
+                found.add(field.name)
+                if field.kind in ("code", "codes", "enum"):
+                    found.add(f"{field.name}Label")
+        return found
+
+    def _leads(self, field: Field, kinds: list[str]) -> bool:
+        """Whether what a field leads to exists for the caller."""
+        if field.kind in ("ref", "file", "signature"):
+            return any(self.kinds(t, "get") for t in field.to or (FILE,))
+        if field.kind in ("children", "refs"):
+            return bool(self.kinds(field.to[0], "list"))
+        if field.kind in ("files", "photos"):
+            return bool(self.kinds(FILE, "get"))
+        if field.kind == "list":
+            return any(self._shown(kinds, f"{field.id}.{p.id}") for p in field.parts)
+        return True
+
+    def where(self, entity: str) -> set[str]:
+        """The fields of a type's filter."""
+        found = {*IMPLICIT, *LOGIC, *(("within",) if entity == AREA else ())}
+        implicit = self.schema.implicit(entity)
+        for field_id, field in self.schema.fields(entity).items():
+            if (field_id in implicit or self._clear(entity, field_id)) and self._filtered(entity, field):
+                found.add(field.name)
+        return found
+
+    def _filtered(self, entity: str, field: Field) -> bool:
+        """Whether a clear field can be filtered by."""
+        if field.kind in ("files", "photos") or field.derived:
+            return False
+        if field.kind == "ref":
+            return len(field.to) == 1 and bool(self.kinds(field.to[0], "list"))
+        if field.kind in ("children", "refs"):
+            return bool(self.kinds(field.to[0], "list"))
+        if field.kind == "list":
+            return bool(self.where_parts(entity, field))
+        return True
+
+    def where_parts(self, entity: str, field: Field) -> list[Field]:
+        """The parts of a list that can be filtered by."""
+        return [
+            p
+            for p in field.parts
+            if p.kind not in ("ref", "file", "signature") and self._clear(entity, f"{field.id}.{p.id}")
+        ]
+
+    def order(self, entity: str) -> set[str]:
+        """The fields of a type's ordering."""
+        found = set(IMPLICIT)
+        implicit = self.schema.implicit(entity)
+        for field_id, field in self.schema.fields(entity).items():
+            if field_id not in implicit and (not self._clear(entity, field_id) or field.sealed):
+                continue
+            if field.kind in UNORDERED or field.derived:
+                continue
+            if field.kind != "ref" or (len(field.to) == 1 and self.kinds(field.to[0], "list")):
+                found.add(field.name)
+        return found
+
+    def default_order(self, entity: str) -> list[tuple[tuple[str, ...], bool]]:
+        """The entity's own ordering, as far as the caller may order by it."""
+        declared = self.schema.entities[entity]
+        terms = declared.order or (self.schema.entities[declared.kind_of].order if declared.kind_of else ())
+        fields = self.schema.fields(entity)
+        return [
+            ((name,), down)
+            for name, down in terms
+            if name in IMPLICIT or (name in fields and self._clear(entity, name) and not fields[name].sealed)
+        ]

@@ -1,0 +1,70 @@
+"""Prove the accounts of a database with the parts of a process."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from ..errors import SettingsError, Unauthenticated
+from ..identity.scopes import Credential
+from ..modules.discover import discover
+from ..proof.rows import Rows
+from ..proof.schema import Field, read
+from .prove import Subject, prove
+from .report import Report
+
+ACCOUNTS = "SELECT id, login FROM wangge.account WHERE removed_at IS NULL AND state = 'ACTIVE' ORDER BY login"
+
+
+def unseal_with(keys: Any) -> Callable[[Field, str, Any, UUID], Any]:
+    """What opens a sealed cell for the naive evaluator: (field, path, ciphertext, row)."""
+
+    def unseal(field: Field, path: str, sealed: Any, row: UUID) -> Any:
+        return keys.open(f"field:{field.owner}.{path}", bytes(sealed), row.bytes).decode()
+
+    return unseal
+
+
+async def prove_accounts(
+    parts: Any,
+    settings: Any,
+    *,
+    logins: Sequence[str],
+    seconds: float | None,
+    seed: int,
+    tell: Callable[[str], None] | None = None,
+) -> Report:
+    """The report over the named accounts, or all; raises SettingsError for one that does not exist."""
+    until = None if seconds is None else time.monotonic() + seconds
+    schema = read(found.folder for found in discover(settings.modules))
+    report, rows = Report(), Rows(schema)
+    async with parts.pool, parts.pool.connection() as connection:
+        await parts.scopes.open()
+        await parts.reads.open()
+        try:
+            for account, login in await _accounts(connection, logins):
+                try:
+                    scope = await parts.scopes.scope(Credential(account))
+                except Unauthenticated:
+                    continue
+                report.accounts += 1
+                done = await prove(
+                    parts.engine, schema, rows, connection, Subject(account, login, scope), report,
+                    random.Random(f"{seed} {login}"), unseal=unseal_with(parts.keys), until=until, tell=tell,
+                )  # fmt: skip
+                report.unfinished += not done
+        finally:
+            await parts.reads.close()
+            await parts.scopes.close()
+    return report
+
+
+async def _accounts(connection: Any, logins: Sequence[str]) -> list[tuple[UUID, str]]:
+    """The accounts to prove."""
+    known = {row["login"]: row["id"] for row in await connection.fetch(ACCOUNTS)}
+    if unknown := [login for login in logins if login not in known]:
+        raise SettingsError("policy.unknown_account", f'there is no active account "{unknown[0]}"', account=unknown[0])
+    return [(known[login], login) for login in (logins or known)]

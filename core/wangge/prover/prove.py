@@ -1,0 +1,80 @@
+"""Prove accounts: every path for each of them, until all are done or the time is over."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ..graphql.engine import Engine, Request
+from ..policy.scope import Scope
+from ..proof.policy import POLICY, Policy
+from ..proof.rows import Rows
+from ..proof.schema import Schema
+from ..proof.sight import Sight
+from .case import Case
+from .paths import PATHS
+from .report import Report
+
+Open = Callable[[Any, str, Any, UUID], Any]
+Tell = Callable[[str], None]
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """An account to prove and its Scope."""
+
+    account: UUID
+    login: str
+    scope: Scope
+
+
+async def prove(
+    engine: Engine,
+    schema: Schema,
+    rows: Rows,
+    connection: Any,
+    subject: Subject,
+    report: Report,
+    chance: random.Random,
+    *,
+    unseal: Open | None = None,
+    until: float | None = None,
+    effort: int = 2,
+    sample: int = 40,
+    paths: Sequence[str] = tuple(PATHS),
+    tell: Tell | None = None,
+) -> bool:
+    """Compare every path of one account; False when the time was over before."""
+    rows.forget(POLICY)
+    now: dt.datetime = await connection.fetchval("SELECT now()")
+    sight = Sight(Policy(schema, rows, subject.account, now))
+    if unseal is not None:
+        sight.seen.open = sight.whole.open = unseal
+
+    async def execute(query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        answer = await engine.execute(Request(query, variables), subject.scope)
+        made: dict[str, Any] = msgspec.json.decode(answer.body)
+        return made
+
+    case = Case(
+        login=subject.login,
+        sight=sight,
+        execute=execute,
+        connection=connection,
+        report=report,
+        chance=chance,
+        effort=effort,
+        sample=sample,
+    )
+    for name in paths:
+        if until is not None and time.monotonic() > until:
+            return False
+        if tell is not None:
+            tell(f"{subject.login}: {name}")
+        await PATHS[name](case)
+    return True

@@ -1,0 +1,77 @@
+"""The compiled system and the naive evaluator agree, cell by cell and path by path, over generated policies."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.policy.proving import Proving, disagreements, make_policy, make_proving
+from wangge.audit.reads import Reads
+from wangge.crypto import Keys
+from wangge.store.database import Database
+from wangge.store.pool import Pool
+
+PROOF = Path(__file__).parent.parent.parent / "core" / "wangge" / "proof"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def proving(
+    empty_database: Database, keys: Keys, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Proving]:
+    """The city under proof."""
+    async with Pool(empty_database, "app") as pool:
+        reads = Reads(pool, tmp_path_factory.mktemp("journal"))
+        await reads.open()
+        made = await make_proving(empty_database, pool, keys, reads)
+        yield made
+        await made.connection.close()
+        await reads.close()
+
+
+NO_LIMIT: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+"""what a database behind an example needs: times vary, and rows are shared."""
+
+
+async def agree(proving: Proving, chance: random.Random) -> None:
+    """Whether all paths agree under one policy."""
+    report = await disagreements(proving, make_policy(chance, proving.schema), chance)
+    assert [str(each) for each in report.found] == []
+
+
+@given(chance=st.randoms(use_true_random=False))
+@settings(max_examples=15, phases=(Phase.generate, Phase.shrink), derandomize=True, **NO_LIMIT)
+async def test_the_api_and_the_naive_evaluator_agree_under_a_generated_policy(
+    proving: Proving, chance: random.Random
+) -> None:
+    await agree(proving, chance)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_they_agree_under_policies_that_are_kept(proving: Proving, seed: int) -> None:
+    await agree(proving, random.Random(seed))
+
+
+@pytest.mark.long
+@given(chance=st.randoms(use_true_random=False))
+@settings(max_examples=400, **NO_LIMIT)
+async def test_they_agree_under_many_policies(proving: Proving, chance: random.Random) -> None:
+    await agree(proving, chance)
+
+
+@pytest.mark.parametrize("path", sorted(PROOF.glob("*.py")), ids=lambda p: p.name)
+def test_the_naive_evaluator_imports_nothing_that_it_checks(path: Path) -> None:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.split(".")[0] == "wangge"]
+        elif isinstance(node, ast.ImportFrom) and (node.level > 1 or (node.module or "").split(".")[0] == "wangge"):
+            found.append(node.module or "")
+    assert set(found) <= {"values", "errors", "wangge.values", "wangge.errors"}
