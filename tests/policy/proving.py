@@ -16,7 +16,7 @@ from wangge.audit.reads import Reads
 from wangge.crypto import Keys
 from wangge.graphql.engine import Engine
 from wangge.identity.loading import load_facts, load_world
-from wangge.identity.trees import NewArea, NewUnit, Numbered, store_areas, store_units
+from wangge.identity.trees import NewArea, NewUnit, store_areas, store_units
 from wangge.model.conditions import parse_filter
 from wangge.model.load import load_model
 from wangge.model.types import Model
@@ -67,8 +67,8 @@ class Proving:
         self.connection = connection
         self.keys = keys
         self.rows = Rows(schema)
-        self.areas: dict[str, Numbered] = {}
-        self.units: dict[str, Numbered] = {}
+        self.areas: dict[str, Area] = {}
+        self.units: dict[str, UUID] = {}
         self.persons: list[UUID] = []
 
 
@@ -77,24 +77,32 @@ async def make_proving(database: Database, pool: Pool, keys: Keys, reads: Reads)
     model = load_model(FOLDERS)
     await apply_model(database, model)
     connection = await connect(database, "owner")
-    async with connection.transaction():
-        since = dt.date(2020, 1, 1)
-        areas = [NewArea(code, name, kind, parent) for code, name, kind, parent in AREAS]
-        stored = await store_areas(connection, areas, since)
-        codes = {name: code for code, name, _, _ in AREAS}
-        units = [NewUnit(code, code, "STREET_OFFICE", codes[area], parent) for code, area, parent in UNITS]
-        stored_units = await store_units(connection, units, stored)
-    known = {
-        name: Area(n.id, code, name, kind, n.ord, n.ord_end, n.parent, n.district)
-        for code, name, kind, _ in AREAS
-        for n in (stored[code],)
-    }
-    city = City(model, known, pool, keys)
-    engine = Engine(city.records.kit.catalog, pool, None, keys, hooks_of({}), city.records, reads)
+    try:
+        async with connection.transaction():
+            stored = await store_areas(connection, [NewArea(*each) for each in AREAS], dt.date(2020, 1, 1))
+            codes = {name: code for code, name, _, _ in AREAS}
+            units = [NewUnit(code, code, "STREET_OFFICE", codes[area], parent) for code, area, parent in UNITS]
+            await store_units(connection, units, stored)
+    finally:
+        await connection.close()
+    made = await open_proving(database, pool, keys, reads, model)
+    await _fill(made, City(model, made.areas, pool, keys))
+    return made
+
+
+async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads, model: Model | None = None) -> Proving:
+    """A city that is in the database already."""
+    model = model or load_model(FOLDERS)
+    connection = await connect(database, "owner")
+    records = City(model, {}, pool, keys).records
+    engine = Engine(records.kit.catalog, pool, None, keys, hooks_of({}), records, reads)
     made = Proving(model, read(FOLDERS), engine, connection, keys)
-    made.areas = {name: stored[code] for code, name, _, _ in AREAS}
-    made.units = stored_units
-    await _fill(made, city)
+    for row in await connection.fetch(
+        "SELECT id, code, name, kind, ord, ord_end, parent, district_id FROM wangge.area"
+    ):
+        made.areas[row["name"]] = Area(*row.values())
+    made.units = {row["code"]: row["id"] for row in await connection.fetch("SELECT code, id FROM wangge.unit")}
+    made.persons = [row["id"] for row in await connection.fetch("SELECT id FROM base.person ORDER BY name")]
     return made
 
 
@@ -121,7 +129,7 @@ async def _fill(proving: Proving, city: City) -> None:
         "ward.tag", [{"id": uuid7(), "name": n, "weight": w} for n, w in (("红", 1), ("蓝", 1), (None, 2))]
     )
     places = [name for _, name, _, _ in AREAS]
-    sites = []
+    sites: list[dict[str, Any]] = []
     for n in range(14):
         sites.append(
             _row(
@@ -135,7 +143,7 @@ async def _fill(proving: Proving, city: City) -> None:
                 point=maybe({"lon": 106.7 + n / 1000, "lat": 26.6}),
                 secret=maybe(chance.choice(("王小明", "李", "z"))), born=maybe(chance.choice(("1990-05-06", "1958-12-31"))),
                 phone=maybe(chance.choice(("13800001111", "13900002222"))),
-                holder=maybe(proving.units[chance.choice(UNITS)[0]].id), author=maybe(chance.choice(proving.persons)),
+                holder=maybe(proving.units[chance.choice(UNITS)[0]]), author=maybe(chance.choice(proving.persons)),
                 next=maybe(sites[chance.randrange(n)]["id"]) if n else None,
                 tags=[t["id"] for t in tags if chance.random() < 0.5],
                 lines=[{"amount": maybe(chance.randrange(3)), "hint": maybe(chance.choice(("x", "y"))),
@@ -168,7 +176,7 @@ async def _fill(proving: Proving, city: City) -> None:
         await load(f"ward.{kind}", visits)
         await _remove(city, f"ward.{kind}", visits[0]["id"])
     await load("ward.desk", [
-        {"id": uuid7(), "unit": proving.units[UNITS[n % 4][0]].id, "name": maybe("台"), "floor": maybe(n % 3)} for n in range(7)
+        {"id": uuid7(), "unit": proving.units[UNITS[n % 4][0]], "name": maybe("台"), "floor": maybe(n % 3)} for n in range(7)
     ])  # fmt: skip
     await load("ward.wish", [
         {"id": uuid7(), "person": p, "text": t} for p in proving.persons for t in ("a", "b")
@@ -202,6 +210,8 @@ class Policy(msgspec.Struct):
     posts: list[dict[str, Any]]
     enabled: list[dict[str, Any]]
     person: int | None = None
+    state: str = "ACTIVE"
+    module_states: dict[str, str] = {}
 
 
 ROLES = ("alpha", "beta", "gamma")
@@ -249,7 +259,11 @@ def make_policy(chance: random.Random, schema: Schema) -> Policy:
     rules = [make_rule(chance, schema) for _ in range(chance.randrange(6, 26))]
     posts = [make_post(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
     enabled = [e for module in ("base", "ward", "extra") for e in make_enabled(chance, module)]
-    return Policy(roles, rules, posts, enabled, chance.choice((None, 0, 0, 1)))
+    for row in (*rules, *posts, *enabled):
+        row["removed"] = chance.random() < 0.06
+    state = "DISABLED" if chance.random() < 0.04 else "ACTIVE"
+    states = {m: "QUARANTINED" if chance.random() < 0.06 else "INSTALLED" for m in ("ward", "extra")}
+    return Policy(roles, rules, posts, enabled, chance.choice((None, 0, 0, 1)), state, states)
 
 
 def make_rule(chance: random.Random, schema: Schema) -> dict[str, Any]:
@@ -317,8 +331,10 @@ async def store_policy(proving: Proving, policy: Policy) -> UUID:
         for table in STORED:
             await connection.execute(f"DELETE FROM wangge.{table}")
         await connection.execute(
-            "INSERT INTO wangge.account (id, login, name, state, person) VALUES ($1, $2, $2, 'ACTIVE', $3)", account, LOGIN, person
+            "INSERT INTO wangge.account (id, login, name, state, person) VALUES ($1, $2, $2, $3, $4)", account, LOGIN, policy.state, person
         )  # fmt: skip
+        for module, state in policy.module_states.items():
+            await connection.execute("UPDATE wangge.module SET state = $2 WHERE code = $1", module, state)
         for role, inherits in policy.roles.items():
             sql = "INSERT INTO wangge.role (id, code, zh, en, module, inherits) VALUES ($1, $2, $2, $2, 'ward', $3)"
             await connection.execute(sql, uuid7(), role, inherits)
@@ -330,9 +346,9 @@ async def store_policy(proving: Proving, policy: Policy) -> UUID:
             since, until = _moments(each["dates"], now)
             district = proving.areas[each["district"]].id if each["district"] else None
             await connection.execute(
-                "INSERT INTO wangge.enablement (id, module, district, valid_from, valid_to) "
-                "SELECT $1, m.id, $3, $4, $5 FROM wangge.module m WHERE m.code = $2",
-                uuid7(), each["module"], district, since, until,
+                "INSERT INTO wangge.enablement (id, module, district, valid_from, valid_to, removed_at) "
+                "SELECT $1, m.id, $3, $4, $5, $6 FROM wangge.module m WHERE m.code = $2",
+                uuid7(), each["module"], district, since, until, _gone(each, now),
             )  # fmt: skip
     return account
 
@@ -341,21 +357,26 @@ async def _store_rule(proving: Proving, rule: Mapping[str, Any]) -> None:
     condition = rule["condition"]
     tree = msgspec.to_builtins(parse_filter(proving.model, rule["entity"], condition)) if condition else None
     await proving.connection.execute(
-        "INSERT INTO wangge.rule (id, role, entity, actions, fields, condition, effect, via, origin, district) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'proof', $9)",
+        "INSERT INTO wangge.rule (id, role, entity, actions, fields, condition, effect, via, origin, district, removed_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'proof', $9, $10)",
         uuid7(), rule["role"], rule["entity"], rule["actions"], rule["fields"], tree, rule["effect"], rule["via"],
-        proving.areas[rule["district"]].id if rule["district"] else None,
+        proving.areas[rule["district"]].id if rule["district"] else None, _gone(rule, dt.datetime.now(dt.UTC)),
     )  # fmt: skip
 
 
 async def _store_post(proving: Proving, post: Mapping[str, Any], account: UUID, now: dt.datetime) -> None:
-    area, unit = proving.areas[post["area"]], proving.units[post["unit"]]
+    area = proving.areas[post["area"]]
     since, until = _moments(post["dates"], now)
     await proving.connection.execute(
-        "INSERT INTO wangge.post (id, account, role, unit, area_id, area_ord, district_id, valid_from, valid_to) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        uuid7(), account, post["role"], unit.id, area.id, area.ord, area.district, since or now + PAST * 9, until,
+        "INSERT INTO wangge.post (id, account, role, unit, area_id, area_ord, district_id, valid_from, valid_to, removed_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        uuid7(), account, post["role"], proving.units[post["unit"]], area.id, area.ord, area.district, since or now + PAST * 9, until,
+        _gone(post, now),
     )  # fmt: skip
+
+
+def _gone(row: Mapping[str, Any], now: dt.datetime) -> dt.datetime | None:
+    return now if row["removed"] else None
 
 
 def _moments(dates: tuple[Any, Any], now: dt.datetime) -> tuple[dt.datetime | None, dt.datetime | None]:
@@ -364,16 +385,22 @@ def _moments(dates: tuple[Any, Any], now: dt.datetime) -> tuple[dt.datetime | No
 
 
 async def disagreements(
-    proving: Proving, policy: Policy, chance: random.Random, *, effort: int = 2, paths: Sequence[str] = tuple(PATHS)
+    proving: Proving,
+    policy: Policy,
+    chance: random.Random,
+    *,
+    effort: int = 2,
+    paths: Sequence[str] = tuple(PATHS),
+    stop: bool = False,
 ) -> Report:
-    """What the API answers under a policy against what the naive evaluator says."""
+    """What the API answers under a policy against what the naive evaluator says; with `stop` no more after a disagreement."""
     account = await store_policy(proving, policy)
     world = await load_world(proving.connection, proving.model)
     facts = await load_facts(proving.connection, account)
-    assert facts is not None
-    scope = build_scope(world, Roles(world), facts)
-    report = Report()
-    subject = Subject(account, LOGIN, scope)
+    report = Report(stop=stop)
+    if facts is None:  # the account may not act, and so it is asked nothing
+        return report
+    subject = Subject(account, LOGIN, build_scope(world, Roles(world), facts))
     await prove(
         proving.engine, proving.schema, proving.rows, proving.connection, subject, report, chance,
         unseal=unseal_with(proving.keys), effort=effort, paths=paths,

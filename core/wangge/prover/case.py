@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -20,6 +21,10 @@ Execute = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """(document, variables) -> the answer of the API to the account."""
 
 
+class Enough(Exception):
+    """The time is over, or the first disagreement is enough."""
+
+
 class Case:
     """What the paths work with; `effort` is how many probes each field gets, `sample` how many rows of a large table."""
 
@@ -34,6 +39,7 @@ class Case:
         chance: random.Random,
         effort: int = 2,
         sample: int = 40,
+        until: float | None = None,
     ) -> None:
         self.login = login
         self.sight = sight
@@ -49,6 +55,7 @@ class Case:
         self._execute = execute
         self._connection = connection
         self._report = report
+        self._until = until
 
     async def naive(self, work: Callable[[], T]) -> T:
         """What the naive evaluator says, once all rows that it needs are read."""
@@ -60,6 +67,8 @@ class Case:
 
     async def ask(self, path: str, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """The data of an answer; an error is a disagreement, since only what exists for the caller is asked."""
+        if self._until is not None and time.monotonic() > self._until:
+            raise Enough
         answer = await self._execute(query, variables or {})
         if answer.get("errors") or answer.get("data") is None:
             asked = f"{query} {variables or ''}"
@@ -139,6 +148,8 @@ class Case:
                 asked=asked,
             )
         )
+        if self._report.stop:
+            raise Enough
 
     def same_list(self, path: str, entity: str, expected: list[Pair], seen: list[Any], asked: str) -> bool:
         """Compare the rows of a list in their order; True when they agree."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ from ..proof.policy import POLICY, Policy
 from ..proof.rows import Rows
 from ..proof.schema import Schema
 from ..proof.sight import Sight
-from .case import Case
+from .case import Case, Enough
 from .paths import PATHS
 from .report import Report
 
@@ -70,11 +69,13 @@ async def prove(
         chance=chance,
         effort=effort,
         sample=sample,
+        until=until,
     )
     for name in paths:
-        if until is not None and time.monotonic() > until:
-            return False
         if tell is not None:
             tell(f"{subject.login}: {name}")
-        await PATHS[name](case)
+        try:
+            await PATHS[name](case)
+        except Enough:
+            return False
     return True

@@ -33,7 +33,9 @@ class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
 class Report:
     """Counts and findings of one proof."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stop: bool = False) -> None:
+        self.stop = stop
+        """whether the first disagreement is enough."""
         self.cells: Counter[str] = Counter()
         """path -> cells compared."""
         self.found: list[Disagreement] = []

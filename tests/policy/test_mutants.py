@@ -1,0 +1,84 @@
+"""Wrong versions of the compiled system are found by the proof: a sample here, all of them in `make test-long`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.policy.mutants import MUTANTS, SAMPLE
+from tests.policy.proving import make_proving
+from wangge.audit.reads import Reads
+from wangge.crypto import Keys
+from wangge.store.database import Database
+from wangge.store.embedded import EmbeddedPostgres
+from wangge.store.pool import Pool
+
+ROOT = Path(__file__).parent.parent.parent
+HINTS = Path(__file__).parent / "mutants.json"
+"""mutant -> the policies that killed it before, which are tried first."""
+
+
+@pytest.fixture(scope="module")
+def databases(
+    postgres: EmbeddedPostgres,
+    empty_database: Database,
+    database_names: Iterator[str],
+    keys: Keys,
+    tmp_path_factory: Any,
+) -> Iterator[list[Database]]:
+    """Two copies of the city under proof."""
+
+    async def fill() -> None:
+        async with Pool(empty_database, "app") as pool:
+            reads = Reads(pool, tmp_path_factory.mktemp("journal"))
+            await reads.open()
+            proving = await make_proving(empty_database, pool, keys, reads)
+            await proving.connection.close()
+            await reads.close()
+
+    asyncio.run(fill())
+    names = [next(database_names), next(database_names)]
+    yield [postgres.create_database(name, empty_database.name) for name in names]
+    for name in names:
+        postgres.drop_database(name)
+
+
+async def fates(databases: Sequence[Database], home: Path, folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What became of the named mutants."""
+    job = {
+        "names": list(names),
+        "databases": [msgspec.json.encode(d).decode() for d in databases],
+        "home": str(home),
+        "hints": json.loads(HINTS.read_text("utf-8")) if HINTS.exists() else {},
+    }
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    command = (sys.executable, "-m", "tests.policy.mutation", str(folder / "job.json"))
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return [json.loads(line) for line in out.decode().splitlines()]
+
+
+async def alive(databases: Sequence[Database], home: Path, folder: Path, names: Sequence[str]) -> list[str]:
+    """The named mutants that nothing found."""
+    made = await fates(databases, home, folder, names)
+    (folder / "fates.json").write_text(json.dumps(made, ensure_ascii=False, indent=1), encoding="utf-8")
+    assert sorted(fate["name"] for fate in made) == sorted(names)
+    return [fate["name"] for fate in made if not fate["killed"]]
+
+
+async def test_a_sample_of_the_mutants_is_killed(databases: list[Database], home: Path, tmp_path: Path) -> None:
+    assert await alive(databases, home, tmp_path, [m.name for m in SAMPLE]) == []
+
+
+@pytest.mark.long
+async def test_all_mutants_are_killed(databases: list[Database], home: Path, tmp_path: Path) -> None:
+    assert len(MUTANTS) >= 100
+    assert await alive(databases, home, tmp_path, [m.name for m in MUTANTS]) == []
