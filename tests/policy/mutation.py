@@ -23,7 +23,7 @@ from typing import Any
 from tests.policy.mutants import MUTANTS, Mutant
 
 CORE = Path(__file__).parent.parent.parent / "core" / "wangge"
-SEEDS = 80
+SEEDS = 40
 """policies that are tried before a mutant counts as alive."""
 TOO_LONG = 240.0
 """seconds after which a mutant that stands still is killed."""

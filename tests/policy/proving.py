@@ -212,6 +212,7 @@ class Policy(msgspec.Struct):
     person: int | None = None
     state: str = "ACTIVE"
     module_states: dict[str, str] = {}
+    removed_roles: tuple[str, ...] = ()
 
 
 ROLES = ("alpha", "beta", "gamma")
@@ -256,14 +257,15 @@ def make_policy(chance: random.Random, schema: Schema) -> Policy:
     roles = {"alpha": [], "beta": [], "gamma": []} if chance.random() < 0.3 else {
         "alpha": ["beta"], "beta": chance.choice(([], ["gamma"], ["gamma", "alpha"])), "gamma": []
     }  # fmt: skip
-    rules = [make_rule(chance, schema) for _ in range(chance.randrange(6, 26))]
-    posts = [make_post(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
+    rules = [make_rule(chance, schema) for _ in range(chance.randrange(12, 32))]
+    posts = [make_post(chance) for _ in range(chance.choice((1, 2, 2, 3, 3)))]
     enabled = [e for module in ("base", "ward", "extra") for e in make_enabled(chance, module)]
     for row in (*rules, *posts, *enabled):
-        row["removed"] = chance.random() < 0.06
+        row["removed"] = chance.random() < 0.1
     state = "DISABLED" if chance.random() < 0.04 else "ACTIVE"
-    states = {m: "QUARANTINED" if chance.random() < 0.06 else "INSTALLED" for m in ("ward", "extra")}
-    return Policy(roles, rules, posts, enabled, chance.choice((None, 0, 0, 1)), state, states)
+    states = {m: "QUARANTINED" if chance.random() < 0.1 else "INSTALLED" for m in ("ward", "extra")}
+    gone = tuple(role for role in ROLES if chance.random() < 0.07)
+    return Policy(roles, rules, posts, enabled, chance.choice((None, 0, 0, 1)), state, states, gone)
 
 
 def make_rule(chance: random.Random, schema: Schema) -> dict[str, Any]:
@@ -336,8 +338,8 @@ async def store_policy(proving: Proving, policy: Policy) -> UUID:
         for module, state in policy.module_states.items():
             await connection.execute("UPDATE wangge.module SET state = $2 WHERE code = $1", module, state)
         for role, inherits in policy.roles.items():
-            sql = "INSERT INTO wangge.role (id, code, zh, en, module, inherits) VALUES ($1, $2, $2, $2, 'ward', $3)"
-            await connection.execute(sql, uuid7(), role, inherits)
+            sql = "INSERT INTO wangge.role (id, code, zh, en, module, inherits, removed_at) VALUES ($1, $2, $2, $2, 'ward', $3, $4)"
+            await connection.execute(sql, uuid7(), role, inherits, now if role in policy.removed_roles else None)
         for rule in policy.rules:
             await _store_rule(proving, rule)
         for post in policy.posts:

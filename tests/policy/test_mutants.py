@@ -60,16 +60,15 @@ async def fates(databases: Sequence[Database], home: Path, folder: Path, names: 
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = (sys.executable, "-m", "tests.policy.mutation", str(folder / "job.json"))
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-    assert process.returncode == 0
-    return [json.loads(line) for line in out.decode().splitlines()]
+    with (folder / "fates.jsonl").open("wb") as out:  # which can be followed while it grows
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=out)
+        assert await process.wait() == 0
+    return [json.loads(line) for line in (folder / "fates.jsonl").read_text("utf-8").splitlines()]
 
 
 async def alive(databases: Sequence[Database], home: Path, folder: Path, names: Sequence[str]) -> list[str]:
     """The named mutants that nothing found."""
     made = await fates(databases, home, folder, names)
-    (folder / "fates.json").write_text(json.dumps(made, ensure_ascii=False, indent=1), encoding="utf-8")
     assert sorted(fate["name"] for fate in made) == sorted(names)
     return [fate["name"] for fate in made if not fate["killed"]]
 

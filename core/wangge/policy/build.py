@@ -17,8 +17,8 @@ from .world import Facts, HeldPost, Span, StoredRule, World
 
 PER_POST = frozenset(("post", "units", "areas"))
 Levels = tuple[tuple[str, Level], ...]
-Prohibited = dict[str, dict[str, dict[Filter, list[HeldPost]]]]
-"""entity -> action -> condition -> the posts that hold it."""
+Prohibited = dict[str, dict[str, dict[str, tuple[Filter, list[HeldPost]]]]]
+"""entity -> action -> canonical text of a condition -> the condition and the posts that hold it."""
 CORE = "wangge"
 READS = ("list", "get")
 
@@ -111,7 +111,8 @@ def _collect_prohibits(prohibits: Prohibited, post: HeldPost, rules: Iterable[St
         if rule.effect == "PROHIBIT":
             for action in rule.actions:
                 conditions = prohibits.setdefault(rule.entity, {}).setdefault(action, {})
-                conditions.setdefault(rule.condition or Every(()), []).append(post)
+                condition = rule.condition or Every(())
+                conditions.setdefault(_text(condition), (condition, []))[1].append(post)
 
 
 def _modules(world: World, facts: Facts, post: HeldPost) -> frozenset[str]:
@@ -193,11 +194,11 @@ def _place(slots: list[Slot], slot: Slot) -> int:
     return slots.index(slot)
 
 
-def _prohibitions(found: Mapping[Filter, list[HeldPost]], slots: list[Slot]) -> tuple[Prohibition, ...]:
+def _prohibitions(found: Mapping[str, tuple[Filter, list[HeldPost]]], slots: list[Slot]) -> tuple[Prohibition, ...]:
     """The conditions in canonical order; one that speaks of the post with the posts that hold it."""
     made = []
-    for condition in sorted(found, key=_text):
-        posts = tuple(reach for post in found[condition] for reach in _slot(post, Form.CITY, ()).posts)
+    for _, (condition, holders) in sorted(found.items()):
+        posts = tuple(reach for post in holders for reach in _slot(post, Form.CITY, ()).posts)
         slot = Slot(Form.CITY, posts=posts)
         made.append(Prohibition(condition, _place(slots, slot) if names_post(condition) else None))
     return tuple(made)

@@ -99,6 +99,7 @@ class Schema:
 
     def __init__(self, entities: Iterable[Entity]) -> None:
         self.entities = {e.name: e for e in entities}
+        self._declared: dict[str, dict[str, Field]] = {}
 
     def chain(self, entity: str) -> list[Entity]:
         """The entity and what it is a kind of, own first."""
@@ -118,7 +119,10 @@ class Schema:
 
     def declared(self, entity: str) -> dict[str, Field]:
         """Field id -> declared field, inherited ones included."""
-        return {f.id: _owned(f, level.name) for level in reversed(self.chain(entity)) for f in level.fields}
+        if entity not in self._declared:
+            chain = reversed(self.chain(entity))
+            self._declared[entity] = {f.id: _owned(f, level.name) for level in chain for f in level.fields}
+        return self._declared[entity]
 
     def implicit(self, entity: str) -> dict[str, Field]:
         """The references that every row of the scope has: its area and district, or its unit."""

@@ -96,8 +96,8 @@ async def _nodes(case: Case, entity: str, name: str, pairs: list[Pair]) -> None:
     """Several rows by id in one document."""
     asks = Asks(case)
     below = {k: asks.of(k, entity, 1, "get") for k in case.surface.kinds(entity, "get")}
-    text = asks.spread(below)
-    query = "{" + " ".join(f'n{at}: {name}(id: "{r["id"]}") {{ {text} }}' for at, (_, r) in enumerate(pairs)) + "}"
+    fields = " ".join(f'n{at}: {name}(id: "{r["id"]}") {{ ...F }}' for at, (_, r) in enumerate(pairs))
+    query = f"{{ {fields} }} fragment F on {case.schema.entities[entity].type} {{ {asks.spread(below)} }}"
     data = await case.ask("by id", query)
     for at, (kind, row) in enumerate(pairs):
         if data is None:
