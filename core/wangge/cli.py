@@ -1,7 +1,8 @@
 """The command `wangge`: each subcommand is a module of `commands/`, a failure is one sentence and a status of 1.
 
 A command module has `add(subparsers)`, which only describes arguments (it imports nothing heavy), and `run(args) -> int`.
-One that adds several commands gives each parser a default `run` of its own.
+One that adds several commands gives each parser a default `run` of its own. `policy_explain.py` is the action `explain` of
+the command `policy`: its `add(actions)` describes that action.
 """
 
 from __future__ import annotations
@@ -67,11 +68,27 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for found in sorted(pkgutil.iter_modules(commands.__path__), key=lambda each: each.name):
         module = importlib.import_module(f"{commands.__name__}.{found.name}")
+        command, _, action = found.name.partition("_")
+        if action:
+            _add_action(subparsers, command, action, module)
+            continue
         before = set(subparsers.choices)
         module.add(subparsers)
         for name in set(subparsers.choices) - before:
             _complete(subparsers.choices[name], module)
     return parser
+
+
+def _add_action(subparsers: Any, command: str, action: str, module: Any) -> None:
+    """Add an action that has a file of its own to its command, which is made when no file describes it."""
+    if command not in subparsers.choices:
+        text = getattr(module, "COMMAND", command)
+        made = subparsers.add_parser(command, help=text, description=text[:1].upper() + text[1:] + ".")
+        made.add_subparsers(dest="action", metavar="ACTION", required=True)
+    parser: argparse.ArgumentParser = subparsers.choices[command]
+    actions: Any = next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    module.add(actions)
+    _complete(actions.choices[action], module)
 
 
 def _about_file(error: OSError) -> str:

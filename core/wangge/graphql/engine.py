@@ -37,7 +37,7 @@ from ..records.storing import stale
 from ..sql.ast import ById, ByIds, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import cursors, me
+from . import access, cursors, me
 from .arguments import Variables, arguments, plain
 from .filters import Params
 from .handwritten import Context, Execution, Graft, Root, convert
@@ -208,6 +208,13 @@ WRITTEN = "\0written"
 """the key under which the id of the row that was written stands beside them."""
 
 
+CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
+    (me.Query, None),
+    (access.Query, None),
+)
+"""the core's own root fields: (Query, Mutation) of a file each."""
+
+
 class Internal(RequestError):
     """A fault of ours."""
 
@@ -219,7 +226,9 @@ def _convert(hooks: Hooks, model: Model) -> dict[str, Root]:
 
     A module whose types cannot be made or converted is set aside. Raises SettingsError when another one needs it.
     """
-    found = convert("wangge", me.Query, None, Trace())
+    found: dict[str, Root] = {}
+    for query, mutation in CORE_FIELDS:
+        found |= convert("wangge", query, mutation, Trace())
     for kind in ("graphql_query", "graphql_mutation"):
         for module, make in hooks.graphql_types(kind):
             try:
@@ -368,7 +377,12 @@ class Run:
         assert root.field is not None
         handwritten = self._engine.root_of(root.field.extensions[META]["name"])
         context = Context(
-            self._scope, self._engine._records, self._engine._pool, self._engine.catalog.model, self._language
+            self._scope,
+            self._engine._records,
+            self._engine._pool,
+            self._engine.catalog.model,
+            self._language,
+            self._engine._scopes,
         )
         execution = Execution(self._operation.fragments, self._fill)
         given = {k: v for k, v in self._variables.items() if k != ACCOUNT}

@@ -51,6 +51,15 @@ class Root(msgspec.Struct, frozen=True):
     schema: GraphQLSchema
     field: GraphQLField
     mutation: bool
+    needs: tuple[str, str] | None = None
+    """(entity, action): the field is there only for callers who have some grant of it."""
+
+
+def needs_of(field: GraphQLField) -> tuple[str, str] | None:
+    """What `strawberry.field(metadata={"needs": (entity, action)})` says, of a root field or of one below."""
+    written = field.extensions.get("strawberry-definition")
+    found: tuple[str, str] | None = written.metadata.get("needs") if written is not None else None
+    return found
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -61,6 +70,8 @@ class Context(msgspec.Struct, frozen=True):
     pool: Any
     model: Any
     language: str
+    scopes: Any = None
+    """the Scopes of the process, for the core's own fields."""
 
 
 @strawberry.type
@@ -80,10 +91,15 @@ def convert(module: str, query: type | None, mutation: type | None, trace: Trace
     _name_resolvers(schema, module, trace)
     found: dict[str, Root] = {}
     if query is not None and schema.query_type is not None:
-        found |= {name: Root(module, schema, field, False) for name, field in schema.query_type.fields.items()}
+        found |= _roots(module, schema, schema.query_type, mutation=False)
     if mutation is not None and schema.mutation_type is not None:
-        found |= {name: Root(module, schema, field, True) for name, field in schema.mutation_type.fields.items()}
+        found |= _roots(module, schema, schema.mutation_type, mutation=True)
     return found
+
+
+def _roots(module: str, schema: GraphQLSchema, root: GraphQLObjectType, *, mutation: bool) -> dict[str, Root]:
+    """The fields of a root type."""
+    return {name: Root(module, schema, f, mutation, needs_of(f)) for name, f in root.fields.items()}
 
 
 def _name_resolvers(schema: GraphQLSchema, module: str, trace: Trace) -> None:
@@ -136,7 +152,10 @@ class Graft:
         return found
 
     def field(self, field: GraphQLField, extensions: dict[str, Any]) -> GraphQLField | None:
-        """A field with its types grafted; None when it leads to what the caller may not see."""
+        """A field with its types grafted; None when it leads to what the caller may not see, or is not for the caller."""
+        needs = needs_of(field)
+        if needs is not None and not self._b.rights(needs[0]).grants(needs[1]):
+            return None
         if (found := reference(field.type)) and not self._b.kinds(found[1], "list" if found[0] == "Query" else "get"):
             return None
         arguments = {

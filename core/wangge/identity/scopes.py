@@ -88,6 +88,13 @@ class Scopes:
             raise PolicyError("policy.not_loaded", "the stored policy is not loaded")
         return self._world
 
+    @property
+    def roles(self) -> Roles:
+        """The role graph of the policy as last loaded."""
+        if self._roles is None:
+            raise PolicyError("policy.not_loaded", "the stored policy is not loaded")
+        return self._roles
+
     async def _watch(self) -> None:
         """Look at the counters twice a second; a failure is logged once and tried again."""
         failing = False

@@ -69,7 +69,7 @@ def _of_post(world: World, facts: Facts, post: HeldPost, rules: tuple[StoredRule
         entity = world.model.entities.get(rule.entity)
         if rule.effect != "ALLOW" or entity is None:
             continue
-        reach = _reach(world, facts, post, entity.module)
+        reach = module_reach(world, facts, post, entity.module)
         if reach is None:
             continue
         fields = levels(world.model, rule.entity, rule.fields, modules)
@@ -117,10 +117,10 @@ def _collect_prohibits(prohibits: Prohibited, post: HeldPost, rules: Iterable[St
 
 def _modules(world: World, facts: Facts, post: HeldPost) -> frozenset[str]:
     """The modules that are on somewhere in the post's area."""
-    return frozenset(m for m in world.model.modules if _reach(world, facts, post, m) is not None)
+    return frozenset(m for m in world.model.modules if module_reach(world, facts, post, m) is not None)
 
 
-def _reach(world: World, facts: Facts, post: HeldPost, module: str) -> Slot | None:
+def module_reach(world: World, facts: Facts, post: HeldPost, module: str) -> Slot | None:
     """Where a post's rows of a module lie; None when the module is off everywhere there."""
     rows = [e for e in world.enabled if e.module == module and e.holds(facts.now)]
     if module == CORE or any(e.district is None for e in rows):
