@@ -1,4 +1,4 @@
-"""`wangge token`, `module` and `sdl` against a city that is served."""
+"""`wangge token`, `module`, `sdl` and `policy prove` against a city that is served."""
 
 from __future__ import annotations
 
@@ -103,3 +103,14 @@ async def test_the_sdl_is_that_of_the_account(city: City) -> None:
     assert "Person" not in department
     assert '"""Date of birth"""' in grid
     assert "removeIncident" not in grid
+
+
+async def test_the_answers_of_an_account_are_proved(city: City) -> None:
+    status, out, err = await wangge(
+        city, "policy", "prove", "--account", "nanming-resident", "--seed", "3", "--seconds", "20"
+    )
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1].endswith(": no disagreements")
+    assert {line.split("  ")[0] for line in out.splitlines()} >= {"schema", "list", "list to-one", "count"}
+    status, _, err = await wangge(city, "policy", "prove", "--account", "nobody")
+    assert (status, err.strip()) == (1, 'wangge: there is no active account "nobody"')

@@ -47,7 +47,6 @@ OF_LOADING = (
     Mutant("nobody is a person", LOADING, 'person=row["person"]', "person=None"),
     Mutant("a post's area without what is below", LOADING, 'span=(row["ord"], row["ord_end"])', 'span=(row["ord"], row["ord"])'),
     Mutant("every post is the city's", LOADING, 'whole_city=row["area_parent"] is None', "whole_city=True"),
-    Mutant("every post has the whole district", LOADING, 'row["area_id"] == row["district_id"]', 'row["district_id"] is not None'),
     Mutant("a post's unit without those below", LOADING, 'row["unit_ord"], row["unit_ord_end"])', 'row["unit_ord"], row["unit_ord"])'),
     Mutant("a post has no district", LOADING, 'district=row["district_id"]', "district=None"),
 )  # fmt: skip
@@ -89,7 +88,6 @@ OF_UNION = (
     Mutant("a module that is off is on for the city", BUILD, "if module == CORE or any(e.district is None for e in rows):", "if module == CORE or post.district is None or any(e.district is None for e in rows):"),
     Mutant("a module is on in every district", BUILD, "if post.district in on else None", "if on else None"),
     Mutant("the module switch is ignored", BUILD, "if post.district in on else None", "if True else None"),
-    Mutant("modules of districts elsewhere", BUILD, " and _inside(world.districts[d], post.span))", ")"),
     Mutant("districts around the post", BUILD, "outer[0] <= inner[0] and inner[1] <= outer[1]", "inner[0] <= outer[0] and outer[1] <= inner[1]"),
     Mutant("ranges swallow their gaps", BUILD, "if out and lo <= out[-1][1] + 1:", "if out:"),
     Mutant("ranges shrink", BUILD, "max(out[-1][1], hi)", "min(out[-1][1], hi)"),
@@ -100,6 +98,7 @@ OF_UNION = (
     Mutant("the area of the first grant only", BUILD, "[g.reach for g in groups[key]]", "[groups[key][0].reach]"),
     Mutant("own rows are everybody's", BUILD, 'world.model.root_scope(first.entity).kind == "self"', "False"),
     Mutant("the city's slot whenever there are two", BUILD, "if any(s.form is Form.CITY for s in parts):", "if len(parts) > 1 or any(s.form is Form.CITY for s in parts):"),
+    Mutant("a part of a district is the district", BUILD, "if spans == (span,)]", "if spans and span[0] <= spans[0][0] <= span[1]]"),
     Mutant("the units of the first post", BUILD, "merged(span for s in parts for span in s.unit_spans)", "merged(parts[0].unit_spans)"),
     Mutant("the last range only", BUILD, "spans = merged(span for s in parts for span in s.spans)", "spans = merged(span for s in parts for span in s.spans)[-1:]"),
     Mutant("posts are not kept apart", BUILD, "per_post = first.condition is not None and names_post(first.condition)", "per_post = False"),

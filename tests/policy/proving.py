@@ -162,16 +162,21 @@ async def _fill(proving: Proving, city: City) -> None:
     ])  # fmt: skip
 
     def at(n: int) -> dict[str, Any]:
-        return {"id": uuid7(), "site": chance.choice(sites)["id"], "folk": folks[n % 6]["id"], "grade": maybe(n % 2)}
+        return {
+            "id": uuid7(),
+            "site": sites[(n * 5 + 1) % len(sites)]["id"],
+            "folk": folks[n % 6]["id"],
+            "grade": maybe(n % 2),
+        }
 
     stays = await load("ward.stay", [at(n) for n in range(8)])
     await load("ward.work", [at(n + 1) for n in range(5)])
     await load("ward.pet", [{"id": uuid7(), "folk": chance.choice(folks)["id"], "name": maybe("狗")} for _ in range(8)])
     for kind in ("call", "audit"):
         visits = [
-            {"id": uuid7(), "site": chance.choice(sites)["id"], "note": maybe(chance.choice(("m", "n"))),
+            {"id": uuid7(), "site": sites[(n * 3 + 1) % len(sites)]["id"], "note": maybe(chance.choice(("m", "n"))),
              "rank": maybe(chance.randrange(3)), "result": maybe("ok"), "by": maybe(chance.choice(folks)["id"])}
-            for _ in range(7)
+            for n in range(7)
         ]  # fmt: skip
         await load(f"ward.{kind}", visits)
         await _remove(city, f"ward.{kind}", visits[0]["id"])
@@ -213,6 +218,8 @@ class Policy(msgspec.Struct):
     state: str = "ACTIVE"
     module_states: dict[str, str] = {}
     removed_roles: tuple[str, ...] = ()
+    others: list[dict[str, Any]] = []
+    """posts of somebody else."""
 
 
 ROLES = ("alpha", "beta", "gamma")
@@ -248,6 +255,10 @@ CONDITIONS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "wangge.unit": ({"code": {"startsWith": "UN"}}, {"id": {"in": {"$actor": "units"}}}),
     "base.person": ({"name": {"eq": "测试0"}}, {"id": {"eq": {"$actor": "person"}}}),
 }  # fmt: skip
+OF_POSTS = (
+    {"holder": {"id": {"in": {"$actor": "units"}}}}, {"area": {"within": "$area"}}, {"area": {"id": {"in": {"$actor": "areas"}}}},
+)  # fmt: skip
+"""what prohibitions say of the post that holds them."""
 ENTITIES = tuple(CONDITIONS)
 WEIGHTED = (*ENTITIES, *["ward.site"] * 5, *["ward.folk"] * 2, "ward.call", "ward.audit", "extra.item")
 
@@ -259,19 +270,23 @@ def make_policy(chance: random.Random, schema: Schema) -> Policy:
     }  # fmt: skip
     rules = [make_rule(chance, schema) for _ in range(chance.randrange(12, 32))]
     posts = [make_post(chance) for _ in range(chance.choice((1, 2, 2, 3, 3)))]
+    if len(posts) > 1 and chance.random() < 0.4:  # one role in two districts, whose overrides differ
+        posts[0] |= {"area": "north", "dates": FOREVER}
+        posts[1] |= {"area": "south", "dates": FOREVER, "role": posts[0]["role"]}
     enabled = [e for module in ("base", "ward", "extra") for e in make_enabled(chance, module)]
     for row in (*rules, *posts, *enabled):
         row["removed"] = chance.random() < 0.1
     state = "DISABLED" if chance.random() < 0.04 else "ACTIVE"
     states = {m: "QUARANTINED" if chance.random() < 0.1 else "INSTALLED" for m in ("ward", "extra")}
-    gone = tuple(role for role in ROLES if chance.random() < 0.07)
-    return Policy(roles, rules, posts, enabled, chance.choice((None, 0, 0, 1)), state, states, gone)
+    gone = tuple(role for role in ROLES if chance.random() < 0.15)
+    others = [{**make_post(chance), "removed": False} for _ in range(2)]
+    return Policy(roles, rules, posts, enabled, chance.choice((None, 0, 0, 1)), state, states, gone, others)
 
 
 def make_rule(chance: random.Random, schema: Schema) -> dict[str, Any]:
     """One rule."""
     entity = chance.choice(WEIGHTED)
-    effect = chance.choice(("ALLOW",) * 8 + ("DENY", "DENY", "PROHIBIT"))
+    effect = chance.choice(("ALLOW",) * 8 + ("DENY", "DENY", "PROHIBIT", "PROHIBIT"))
     conditional = chance.random() < (0.45 if effect == "ALLOW" else 0.8)
     if effect == "PROHIBIT":
         conditional = True
@@ -284,9 +299,12 @@ def make_rule(chance: random.Random, schema: Schema) -> dict[str, Any]:
     actions = chance.choice((READS, READS, ("list",), ("get",), ("list", "get", "list_removed")))
     if effect == "ALLOW" and chance.random() < 0.5:
         actions = ("list", "get", "list_removed")
+    choices = CONDITIONS[entity]
+    if effect == "PROHIBIT" and entity == "ward.site" and chance.random() < 0.7:
+        choices = OF_POSTS
     return {
         "role": chance.choice(ROLES), "entity": entity, "actions": list(actions), "fields": fields, "effect": effect,
-        "condition": chance.choice(CONDITIONS[entity]) if conditional else None, "via": via,
+        "condition": chance.choice(choices) if conditional else None, "via": via,
         "district": chance.choice((None,) * 6 + ("north", "south")),
     }  # fmt: skip
 
@@ -344,6 +362,11 @@ async def store_policy(proving: Proving, policy: Policy) -> UUID:
             await _store_rule(proving, rule)
         for post in policy.posts:
             await _store_post(proving, post, account, now)
+        other = uuid7()
+        sql = "INSERT INTO wangge.account (id, login, name, state) VALUES ($1, 'other', 'other', 'ACTIVE')"
+        await connection.execute(sql, other)
+        for post in policy.others:
+            await _store_post(proving, post, other, now)
         for each in policy.enabled:
             since, until = _moments(each["dates"], now)
             district = proving.areas[each["district"]].id if each["district"] else None

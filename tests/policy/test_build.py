@@ -188,6 +188,53 @@ def test_a_prohibit_holds_whatever_else_is_held() -> None:
     assert len(shape.prohibits["list"]) == 1
 
 
+def test_a_prohibition_that_speaks_of_the_post_knows_who_holds_it() -> None:
+    where = {"holder": {"id": {"in": {"$actor": "units"}}}}
+    found = world(
+        rule("reader", INCIDENT, "list", {"caseNo": "clear"}),
+        rule("staff", INCIDENT, "list", where=where, effect="PROHIBIT"),
+    )
+    reader, staff = post("reader", NORTH), post("staff", SOUTH)
+    made = scope(found, reader, staff)
+    shape = made.shape.entity(INCIDENT)
+    assert shape is not None
+    (prohibition,) = shape.prohibits["list"]
+    assert prohibition.slot is not None
+    assert [(p.post, p.units) for p in made.slots[prohibition.slot].posts] == [(staff.id, staff.units)]
+
+
+def test_a_prohibition_may_name_a_list() -> None:
+    where = {"state": {"in": ["VOID", "REJECTED"]}}
+    found = world(
+        rule("reader", INCIDENT, "list", {"caseNo": "clear"}),
+        rule("reader", INCIDENT, "list", where=where, effect="PROHIBIT"),
+    )
+    shape = scope(found, post("reader", NORTH)).shape.entity(INCIDENT)
+    assert shape is not None
+    assert [p.slot for p in shape.prohibits["list"]] == [None]
+
+
+def test_a_districts_own_rules_never_lift_a_prohibition() -> None:
+    found = world(
+        rule("reader", INCIDENT, "list", where={"state": {"eq": "VOID"}}, effect="PROHIBIT"),
+        rule("reader", INCIDENT, "list", {"caseNo": "clear"}, district=NORTH),
+    )
+    shape = scope(found, post("reader", NORTH)).shape.entity(INCIDENT)
+    assert shape is not None
+    assert len(shape.prohibits["list"]) == 1
+
+
+@pytest.mark.parametrize("level", ["hidden", "masked", "clear"])
+def test_a_deny_takes_what_it_names_whatever_level_it_writes(level: str) -> None:
+    allow = rule("reader", "base.person", "list", {"name": "clear", "phones": "clear", "phones.number": "clear"})
+    one = world(allow, rule("reader", "base.person", "list", {"phones.number": level}, effect="DENY"))
+    (fields,) = levels(scope(one, post("reader", NORTH)), entity="base.person")
+    assert ("phones" in fields, "phones.number" in fields) == (True, False)
+    whole = world(allow, rule("reader", "base.person", "list", {"phones": level}, effect="DENY"))
+    (fields,) = levels(scope(whole, post("reader", NORTH)), entity="base.person")
+    assert sorted(fields) == ["name"]
+
+
 def test_a_districts_own_rules_replace_the_default_for_a_role_and_entity() -> None:
     found = world(
         rule("reader", INCIDENT, "list", {"caseNo": "clear", "description": "clear"}),

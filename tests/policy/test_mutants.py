@@ -33,7 +33,7 @@ def databases(
     keys: Keys,
     tmp_path_factory: Any,
 ) -> Iterator[list[Database]]:
-    """Two copies of the city under proof."""
+    """Three copies of the city under proof."""
 
     async def fill() -> None:
         async with Pool(empty_database, "app") as pool:
@@ -44,7 +44,7 @@ def databases(
             await reads.close()
 
     asyncio.run(fill())
-    names = [next(database_names), next(database_names)]
+    names = [next(database_names) for _ in range(3)]
     yield [postgres.create_database(name, empty_database.name) for name in names]
     for name in names:
         postgres.drop_database(name)

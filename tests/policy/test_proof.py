@@ -13,7 +13,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.policy.proving import Proving, disagreements, make_policy, make_proving
+from tests.policy.proving import Policy, Proving, disagreements, make_policy, make_proving
 from wangge.audit.reads import Reads
 from wangge.crypto import Keys
 from wangge.store.database import Database
@@ -64,6 +64,36 @@ async def test_they_agree_under_policies_that_are_kept(proving: Proving, seed: i
 @settings(max_examples=400, **NO_LIMIT)
 async def test_they_agree_under_many_policies(proving: Proving, chance: random.Random) -> None:
     await agree(proving, chance)
+
+
+async def test_a_row_that_is_stored_in_the_wrong_area_is_a_disagreement(proving: Proving) -> None:
+    north, south = proving.areas["north"], proving.areas["south"]
+    rule = {"role": "alpha", "entity": "ward.call", "actions": ["list"], "fields": {"*": "clear"}, "effect": "ALLOW"}
+    rules = [{**rule, "condition": None, "via": None, "district": None, "removed": False}]
+    posts = [{"role": "alpha", "area": "north", "unit": "UN", "dates": (None, None), "removed": False}]
+    enabled = [{"module": "ward", "district": None, "dates": (None, None), "removed": False}]
+    policy = Policy({"alpha": []}, rules, posts, enabled)
+    move = "UPDATE ward.{} SET area_id = $2, area_ord = $3, district_id = $4 WHERE id = $1"
+    row = await proving.connection.fetchrow(
+        "SELECT id, area_id, area_ord, district_id FROM ward.call WHERE district_id = $1 AND removed_at IS NULL",
+        north.id,
+    )
+    try:
+        await proving.connection.execute(move.format("call"), row["id"], south.id, south.ord, south.id)
+        proving.rows.forget(['"ward"."call"'])
+        report = await disagreements(proving, policy, random.Random(1), paths=("schema", "list"))
+    finally:
+        await proving.connection.execute(move.format("call"), *row.values())
+        proving.rows.forget(['"ward"."call"'])
+    found = next(each for each in report.found if each.row == str(row["id"]))
+    assert (found.path, found.entity, found.field, found.expected, found.seen) == (
+        "list",
+        "ward.call",
+        "row",
+        True,
+        False,
+    )
+    assert len(found.rules) == 1
 
 
 @pytest.mark.parametrize("path", sorted(PROOF.glob("*.py")), ids=lambda p: p.name)
