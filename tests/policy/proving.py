@@ -297,6 +297,8 @@ def make_rule(chance: random.Random, schema: Schema) -> dict[str, Any]:
     )
     via = chance.choice((None, None, "stays", "works")) if entity == "ward.folk" and effect == "ALLOW" else None
     actions = chance.choice((READS, READS, ("list",), ("get",), ("list", "get", "list_removed")))
+    if effect == "PROHIBIT" and chance.random() < 0.2:
+        actions = ("list_removed",)
     if effect == "ALLOW" and chance.random() < 0.5:
         actions = ("list", "get", "list_removed")
     choices = CONDITIONS[entity]

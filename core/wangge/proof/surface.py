@@ -70,7 +70,7 @@ class Surface:
     def node(self, entity: str) -> set[str]:
         """The fields of a type."""
         kinds = self.kinds(entity, *READS)
-        found = {*IMPLICIT, "nodeId"}
+        found = {*IMPLICIT, "nodeId", "_absent"}
         if kinds and all(any(True for _ in self.possible(k, "list_removed")) for k in kinds):
             found.add("removedAt")
         implicit = self.schema.implicit(entity)
@@ -98,9 +98,19 @@ class Surface:
         found = {*IMPLICIT, *LOGIC, *(("within",) if entity == AREA else ())}
         implicit = self.schema.implicit(entity)
         for field_id, field in self.schema.fields(entity).items():
-            if (field_id in implicit or self._clear(entity, field_id)) and self._filtered(entity, field):
+            clear = (field_id in implicit or self._clear(entity, field_id)) and self._filtered(entity, field)
+            if clear or self._matched(entity, field_id, field):
                 found.add(field.name)
         return found
+
+    def _matched(self, entity: str, path: str, field: Field) -> bool:
+        """Whether a sealed field that is not clear may be compared for equality: the action `match`."""
+        kinds = self.kinds(entity, "list")
+        return field.sealed and bool(kinds) and all(self.best(k, "match", path) == CLEAR for k in kinds)
+
+    def probed(self, entity: str, field: Field) -> bool:
+        """Whether a field may be filtered by without `match`, which is counted and in the ledger."""
+        return field.id in self.schema.implicit(entity) or self._clear(entity, field.id)
 
     def _filtered(self, entity: str, field: Field) -> bool:
         """Whether a clear field can be filtered by."""
@@ -111,7 +121,9 @@ class Surface:
         if field.kind in ("children", "refs"):
             return bool(self.kinds(field.to[0], "list"))
         if field.kind == "list":
-            return bool(self.where_parts(entity, field))
+            return bool(self.where_parts(entity, field)) or any(
+                self._matched(entity, f"{field.id}.{p.id}", p) for p in field.parts
+            )
         return True
 
     def where_parts(self, entity: str, field: Field) -> list[Field]:

@@ -11,7 +11,7 @@ from .ast import Connection, Constant, EdgeCursor, EdgeNode, Edges, Nodes, Order
 from .binder import TYPES
 from .conditions import condition
 from .notes import NOTHING, Made, connection_noted, is_noted, node_selections
-from .reach import grant_predicate, source, visible
+from .reach import grant_predicate, prohibited, source, visible
 from .rows import FALSE, TRUE, Build, Source, all_of, any_of
 
 Link = Callable[[Source], str]
@@ -214,8 +214,9 @@ def _where(build: Build, found: Connection, row: Source, link: Link | None) -> l
 
 def _removed(build: Build, found: Connection, row: Source) -> str:
     """Removed rows: a right of its own, over rows that the caller may list."""
-    may = any_of([grant_predicate(row, g) for g in build.grants(row.entity, "list_removed")])
-    gone = all_of([f"{row.own('removed_at')} IS NOT NULL", may])
+    may = [any_of([grant_predicate(row, g) for g in build.grants(row.entity, "list_removed")])]
+    may += prohibited(row, "list_removed")
+    gone = all_of([f"{row.own('removed_at')} IS NOT NULL", *may])
     return gone if found.removed == "ONLY" else any_of([f"{row.own('removed_at')} IS NULL", gone])
 
 
