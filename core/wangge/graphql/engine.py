@@ -463,8 +463,8 @@ class Run:
             keys = [(key, found[0].name.value) for key, found in selector.collect(sets, type_).items()]
             return problems(getattr(outcome, name), keys, self._engine.catalog, entity)
         written = first_id(outcome)
-        if written is None:
-            return None
+        if written is None or name == "id":
+            return str(written) if written is not None else None
         read = self._written_node(root, key, sets, entity)
         values = read.params.values({**self._variables, WRITTEN: written})
         body = await self._engine.reader.fetch(None, read.statement, self._scope, values, self._why(payload.name))

@@ -191,10 +191,12 @@ class Selector:
         return isinstance(given, Leaf) and bool(given.value)
 
     def _absentable(self, type_: GraphQLObjectType, entity: str) -> tuple[tuple[str, str], ...]:
-        """The plain fields of a type that `_absent` may speak of."""
+        """The plain fields and references of a type that `_absent` may speak of."""
         fields = self.catalog.fields(entity)
         facts = ((name, field.extensions.get(META, {})) for name, field in type_.fields.items())
-        return tuple((name, f["field"]) for name, f in facts if f.get("kind") == "cell" and f["field"] in fields)
+        return tuple(
+            (name, f["field"]) for name, f in facts if f.get("kind") in ("cell", "to_one") and f["field"] in fields
+        )
 
     def _nested(
         self, key: str, kind: str, field_id: str, nodes: list[FieldNode], field: GraphQLField, entity: str

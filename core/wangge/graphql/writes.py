@@ -22,7 +22,7 @@ from ..records.outcome import InputError, Outcome
 from ..sql.catalog import Catalog
 from .schema import SchemaBuilder, meta
 
-ACTIONS = ("create", "update", "remove", "restore")
+ACTIONS = ("create", "update", "remove", "restore", "erase")
 
 
 class WriteFields:
@@ -39,7 +39,7 @@ class WriteFields:
         self._problem = GraphQLObjectType("InputError", fields)
 
     def fields(self) -> dict[str, GraphQLField]:
-        """create, update, remove, restore of every entity that the caller may write so."""
+        """create, update, remove, restore, erase of every entity that the caller may write so."""
         found: dict[str, GraphQLField] = {}
         for name, entity in sorted(self._b.catalog.model.entities.items()):
             if entity.writes != "generated" or self._b.catalog.is_upper(name):
@@ -70,14 +70,19 @@ class WriteFields:
             patch = GraphQLArgument(GraphQLNonNull(self._b.inputs.write(entity, action)))
             revision = GraphQLArgument(GraphQLInt, description="Refuse when the row has another revision.")
             return {"id": id_, "patch": patch, "ifRevision": revision, "confirm": confirm}
+        if action == "erase":
+            text = "Why; it stays in the ledger, so it names nobody."
+            return {"id": id_, "reason": GraphQLArgument(GraphQLNonNull(GraphQLString), description=text)}
         reason = {"reason": GraphQLArgument(GraphQLString)} if action == "remove" else {}
         return {"id": id_, **reason}
 
     def _payload(self, entity: str, type_name: str, action: str) -> GraphQLObjectType:
-        """`{node errors warnings}`."""
+        """`{node errors warnings}`; of an erased row only its id is left."""
         problems = GraphQLNonNull(GraphQLList(GraphQLNonNull(self._problem)))
         fields = {"errors": GraphQLField(problems), "warnings": GraphQLField(problems)}
-        if self._b.kinds(entity, "get"):
+        if action == "erase":
+            fields = {"id": GraphQLField(GraphQLID), **fields}
+        elif self._b.kinds(entity, "get"):
             fields = {"node": GraphQLField(self._b.node(entity)), **fields}
         return GraphQLObjectType(f"{action.capitalize()}{type_name}Payload", fields)
 
@@ -114,6 +119,8 @@ async def write(
         )
     elif action == "remove":
         made = await records.remove(scope, entity, given["id"], reason=given.get("reason"), language=language)
+    elif action == "erase":
+        made = await records.erase(scope, entity, given["id"], given["reason"], language=language)
     else:
         made = await records.restore(scope, entity, given["id"], language=language)
     return made  # type: ignore[no-any-return] # an Outcome

@@ -42,6 +42,7 @@ TYPES = {
 }
 """kind -> type of its first column; integer and duration depend on their bounds, every other kind is text."""
 SEARCH = "search"
+PERSONAL = ("personal", "sensitive")
 SYSTEM_OF_FIELDS = {"createdAt": "created_at", "updatedAt": "updated_at", "revision": "revision"}
 NAME_BYTES = 63
 
@@ -113,11 +114,15 @@ def is_stored(field: Field) -> bool:
 
 
 def columns_of(field: Field) -> tuple[ColumnSpec, ...]:
-    """The columns of a field in its row's table; () for what has a table of its own or none."""
+    """The columns of a field in its row's table; () for what has a table of its own or none.
+
+    A required reference to a person may be empty in the table, though the one door never leaves it so: anonymising a row
+    must be able to cut it, and no other value can stand for nobody.
+    """
     if not is_stored(field) or field.kind in SIDE_KINDS:
         return ()
     stem = names.column(field)
-    free = not field.required
+    free = not field.required or (field.kind == "ref" and field.sensitivity in PERSONAL)
     made: tuple[tuple[str, str, bool], ...]
     if field.sealed:
         made = ((stem + "_enc", "bytea", free), (stem + "_hash", "bytea", True), (stem + "_mask", TEXT, True))

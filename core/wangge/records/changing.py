@@ -19,6 +19,8 @@ from .placing import Place, reaches
 from .rows import EXACT
 from .storing import enter_candidate, update
 
+ERASED = "SELECT EXISTS (SELECT 1 FROM wangge.erased WHERE row_id = $1 AND kind = 'erase')"
+
 
 class Locked:
     """A row that is locked for this transaction: its columns, its values, the grants that reach it."""
@@ -30,20 +32,29 @@ class Locked:
 
 
 async def lock(
-    kit: Kit, connection: Any, scope: Scope, entity: str, row: UUID, action: str, *, removed: bool = False
+    kit: Kit, connection: Any, scope: Scope, entity: str, row: UUID, action: str, *, removed: bool | None = False
 ) -> Locked:
-    """Lock a row that some grant of `action` reaches. Raises Denied for one that is missing, out of reach, or removed."""
+    """Lock a row that some grant of `action` reaches. Raises Denied for one that is missing, out of reach, or erased.
+
+    So does one that is removed, or, with `removed`, one that is not; None takes both.
+    """
     grants = (scope.shape.entity(entity) or NOTHING).grants(action)
     if not grants or entity not in kit.model.entities:
         raise Denied("write.not_allowed", "the caller may not do this", entity=entity)
     guard = kit.guard(scope, entity, action, lock=True)
     found = await connection.fetchval(guard.sql, *guard.bind(scope, [[row]]))
     answer = EXACT.decode(found) if found is not None else None
-    if answer is None or (answer["row"].get("removed_at") is not None) is not removed:
+    gone = answer is not None and answer["row"].get("removed_at") is not None
+    if answer is None or removed not in (None, gone) or (gone and await _erased(connection, row)):
         raise Denied("row.unknown", "there is no such record for the caller")
     stored = answer["row"]
     sheets = await kit.rows.sheets(connection, entity, [row])
     return Locked(stored, kit.rows.assemble(entity, stored, sheets.get(row)), [grants[n] for n in answer["grants"]])
+
+
+async def _erased(connection: Any, row: UUID) -> bool:
+    """Whether only a stub of a row is left."""
+    return bool(await connection.fetchval(ERASED, row))
 
 
 def check_revision(locked: Locked, if_revision: int | None) -> None:

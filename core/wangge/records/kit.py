@@ -25,6 +25,7 @@ from .placing import Places
 from .references import Codes, References
 from .rows import Rows
 from .statements import insert_sql
+from .wiping import Wipe, wipe_of
 
 KEPT_STATEMENTS = 2000
 
@@ -48,6 +49,7 @@ class Kit:
         self.sentences = sentences(model)
         self._guards: dict[tuple[str, str, str, bool], Statement] = {}
         self._inserts: dict[tuple[str, bool, bool], str] = {}
+        self._wipes: dict[tuple[str, bool], Wipe] = {}
         self.personal = {
             name: any(f.sensitivity in ("personal", "sensitive") for f in model.fields_of(name).values())
             for name in model.entities
@@ -78,6 +80,14 @@ class Kit:
             area_table = names.area_table(self.model.chain(entity)[-1]) if through else None
             tables = self.rows.tables(entity)
             found = self._inserts[key] = insert_sql(tables, area_table=area_table, fresh=fresh, batch=batch)
+        return found
+
+    def wipe(self, entity: str, *, whole: bool) -> Wipe:
+        """What empties rows of an entity."""
+        found = self._wipes.get((entity, whole))
+        if found is None:
+            keys = {name: unique.fields for name, unique in self.claims.uniques(entity)}
+            found = self._wipes[entity, whole] = wipe_of(self.model, self.rows.tables(entity), keys, whole=whole)
         return found
 
     def error(self, index: int, fault: Fault, language: str) -> InputError:

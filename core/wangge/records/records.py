@@ -18,6 +18,7 @@ from ..values import Actor, Batch
 from .changing import carry_out, change, put_away
 from .creating import draft_all, is_plain, settle, store
 from .draft import Draft, Order, Refused, refuse
+from .erasing import erase
 from .handle import Handle
 from .inputs import quick_id
 from .kit import Kit
@@ -144,6 +145,13 @@ class Records:
             "restore",
             id,
             lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=False),
+        )
+
+    async def erase(self, scope: Scope, entity: str, id: UUID | str, reason: str, *, language: str = "zh") -> Outcome:
+        """End a row for good (PIPL art. 47): a stub and a ledger entry stay."""
+        order = Order(reason=reason, language=language)
+        return await self._in_transaction(
+            scope, order, entity, "erase", id, lambda c: erase(self.kit, c, scope, entity, row_id(id), order)
         )
 
     async def perform(

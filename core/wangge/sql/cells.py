@@ -23,7 +23,7 @@ from .ast import (
 )
 from .catalog import SYSTEM
 from .notes import NOTHING, RECORDED, Frame, Made, is_noted, note
-from .reach import source, visible
+from .reach import erased_target, source, visible
 from .rows import FALSE, TRUE, Build, Part, Source, all_of, case, computed
 
 LONGEST_ALIAS = 63
@@ -153,7 +153,7 @@ def revealed_cell(build: Build, row: Source | Part, field_id: str, frame: Frame)
 
 
 def absences(row: Source | Part, item: Absent) -> str:
-    """Why cells that the caller may know of are not shown in clear: MASKED, PURPOSE_REQUIRED or NOT_COLLECTED."""
+    """Why cells that the caller may know of are not shown in clear: MASKED, PURPOSE_REQUIRED, ERASED or NOT_COLLECTED."""
     pairs = [f"{text(name)}, {reason}" for name, path in item.fields if (reason := _absence(row, path)) != "NULL"]
     if not pairs:
         return "'{}'::json"
@@ -168,6 +168,11 @@ def _absence(row: Source | Part, path: str) -> str:
     if shown == FALSE or field.expression is not None:
         return "NULL"
     branches = []
+    if field.sensitivity in RECORDED and isinstance(row, Source):
+        ended = f"EXISTS (SELECT 1 FROM wangge.erased e WHERE e.row_id = {row.own('id')})"
+        branches.append((all_of([shown, ended]), "'ERASED'"))
+    if field.kind == "ref":
+        return case([*branches, (all_of([clear, erased_target(row, path)]), "'ERASED'")])
     if field.sensitivity in RECORDED:
         branches.append(
             (all_of([shown, f"{row.column(path, '_enc' if field.sealed else '')} IS NULL"]), "'NOT_COLLECTED'")

@@ -213,10 +213,11 @@ def _where(build: Build, found: Connection, row: Source, link: Link | None) -> l
 
 
 def _removed(build: Build, found: Connection, row: Source) -> str:
-    """Removed rows: a right of its own, over rows that the caller may list."""
+    """Removed rows: a right of its own, over rows that the caller may list; stubs of erased ones are in no list."""
     may = [any_of([grant_predicate(row, g) for g in build.grants(row.entity, "list_removed")])]
     may += prohibited(row, "list_removed")
-    gone = all_of([f"{row.own('removed_at')} IS NOT NULL", *may])
+    stub = f"EXISTS (SELECT 1 FROM wangge.erased e WHERE e.row_id = {row.own('id')} AND e.kind = 'erase')"
+    gone = all_of([f"{row.own('removed_at')} IS NOT NULL", f"NOT {stub}", *may])
     return gone if found.removed == "ONLY" else any_of([f"{row.own('removed_at')} IS NULL", gone])
 
 

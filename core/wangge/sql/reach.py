@@ -8,7 +8,7 @@ from ..model import names
 from ..model.filter import Filter
 from ..policy.scope import Form, Grant, Prohibition, Slot
 from .conditions import Posts, condition
-from .rows import FALSE, TRUE, Build, Source, all_of
+from .rows import FALSE, TRUE, Build, Part, Source, all_of, any_of
 
 
 def source(build: Build, entity: str, action: str | None) -> Source:
@@ -19,6 +19,23 @@ def source(build: Build, entity: str, action: str | None) -> Source:
 def visible(row: Source) -> str:
     """The rows that the caller may see: some grant holds, and no prohibition."""
     return all_of([row.visible(), *prohibited(row, row.action or "")])
+
+
+def erased_target(row: Source | Part, path: str) -> str:
+    """Whether a reference leads to the stub of an erased row, in an area whose rows the caller may see whatever they hold."""
+    build, field, stub = row.build, row.field(path), row.build.alias("e")
+    options = []
+    written = (t for t in field.to if t in build.model.entities and build.model.entities[t].writes == "generated")
+    for kind in (k for target in written for k in build.catalog.kinds(target)):
+        plain = [g for g in build.grants(kind, "get") if g.condition is None and not g.via and not g.own]
+        if build.model.root_scope(kind).kind in ("area", "parent", "through"):
+            where = any_of([area_predicate(build, grant.slot, stub) for grant in plain])
+            options.append(all_of([f"{stub}.entity = '{kind}'", where]))
+    known = any_of(options)
+    if known == FALSE:
+        return FALSE
+    gone = [f"{stub}.row_id = {row.column(path)}", f"{stub}.kind = 'erase'", known]
+    return f"EXISTS (SELECT 1 FROM wangge.erased {stub} WHERE {all_of(gone)})"
 
 
 def prohibited(row: Source, action: str) -> list[str]:

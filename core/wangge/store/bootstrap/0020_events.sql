@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS wangge.outbox (
     id uuid NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    kind text COLLATE "C" NOT NULL,          -- create, update, remove, restore, areas, batch
+    kind text COLLATE "C" NOT NULL,          -- create, update, remove, restore, areas, batch, erase, anonymise
     entity text COLLATE "C" NOT NULL,
     row_id uuid,                             -- null for a batch
     revision integer NOT NULL DEFAULT 1,
