@@ -59,6 +59,7 @@ SHELL = RANK["app"]
 FOREIGN = {
     "asyncpg": {"store", "events", "audit"},
     "piccolo": {"store"},
+    "pgqueuer": {"events"},
     "minio": {"files"},
     "urllib3": {"files"},
     "uvicorn": {"worker"},

@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from .audit.reads import Reads
 from .crypto import Keys, load_keys
+from .events.jobs import Handler, Jobs
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
 from .http.callers import Callers
@@ -31,6 +32,7 @@ from .modules.discover import Found, discover
 from .modules.hooks import start
 from .modules.trace import Trace
 from .records.records import Records
+from .records.retention import Schedule
 from .records.sealing import hash_of
 from .runtime import load_runtime
 from .settings import Settings
@@ -58,6 +60,7 @@ class Parts(msgspec.Struct, frozen=True):
     reads: Reads
     engine: Engine
     database: Database
+    records: Records
 
 
 def compose(settings: Settings) -> Parts:
@@ -75,7 +78,17 @@ def compose(settings: Settings) -> Parts:
     records = Records(pool, catalog, hooks, keys)
     reads = Reads(pool, settings.home / "journal")
     engine = Engine(catalog, pool, scopes, keys, hooks, records, reads)
-    return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database)
+    return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database, records)
+
+
+def _retention(records: Records) -> Handler:
+    """The nightly job that ends rows whose time has come."""
+    schedule = Schedule(records.kit)
+
+    async def work(_: bytes) -> None:
+        await schedule.run()
+
+    return work
 
 
 def build(settings: Settings) -> Any:
@@ -91,13 +104,16 @@ def build(settings: Settings) -> Any:
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         sequencer = Sequencer(parts.database, parts.keys)
+        jobs = Jobs(parts.database, {"retention": _retention(parts.records)}, nightly=("retention",))
         async with pool:
             await scopes.open()
             await parts.reads.open()
             await sequencer.open()
+            await jobs.open()
             ready.append(True)
             yield
             ready.clear()
+            await jobs.close()
             await parts.reads.close()
             await sequencer.close()
             await scopes.close()
