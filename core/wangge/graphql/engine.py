@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ from ..records.storing import stale
 from ..sql.ast import ById, ByIds, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import access, cursors, me
+from . import access, administration, cursors, me
 from .arguments import Variables, arguments, plain
 from .filters import Params
 from .handwritten import Context, Execution, Graft, Root, convert
@@ -118,9 +119,10 @@ class Engine:
         found: CallerSchema | None = self._schemas.find(key)
         if found is None:
             builder = SchemaBuilder(self.catalog, shape, language)
-            graft = Graft(builder)
+            writes = WriteFields(builder)
+            graft = Graft(builder, {"InputError": writes.problem})
             query = builder.roots() | graft.fields(self._handwritten, mutation=False)
-            mutation = WriteFields(builder).fields() | graft.fields(self._handwritten, mutation=True)
+            mutation = writes.fields() | graft.fields(self._handwritten, mutation=True)
             found = CallerSchema(assemble(builder, query, mutation), builder)
             self._schemas.keep(key, found)
         return found
@@ -211,6 +213,7 @@ WRITTEN = "\0written"
 CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (me.Query, None),
     (access.Query, None),
+    (administration.Query, administration.Mutation),
 )
 """the core's own root fields: (Query, Mutation) of a file each."""
 
@@ -376,20 +379,15 @@ class Run:
         """A field of a module, its references filled by the compiler."""
         assert root.field is not None
         handwritten = self._engine.root_of(root.field.extensions[META]["name"])
-        context = Context(
-            self._scope,
-            self._engine._records,
-            self._engine._pool,
-            self._engine.catalog.model,
-            self._language,
-            self._engine._scopes,
-        )
         execution = Execution(self._operation.fragments, self._fill)
         given = {k: v for k, v in self._variables.items() if k != ACCOUNT}
+        run = partial(execution.run, handwritten, root.key, root.nodes, root.field, self._operation.node, given)
         try:
-            made = await execution.run(
-                handwritten, root.key, root.nodes, root.field, self._operation.node, given, context
-            )
+            try:
+                made = await run(self._context())
+            except StaleScope:
+                await self._renew()
+                made = await run(self._context())
             return msgspec.json.encode(made)
         except (RequestError, GraphQLError):
             raise
@@ -399,6 +397,19 @@ class Run:
                 raise told from error
             module = handwritten.module
             raise Invalid("module.broke", f"the module {module} failed", module=module, **told.facts) from error
+
+    def _context(self) -> Context:
+        """What a handwritten resolver gets, with the Scope of this moment."""
+        engine = self._engine
+        return Context(
+            self._scope,
+            engine._records,
+            engine._pool,
+            engine.catalog.model,
+            self._language,
+            engine._scopes,
+            self._credential,
+        )
 
     async def _fill(self, reference: Any, nodes: list[FieldNode], field: Any) -> Any:
         """What the caller sees behind a `Ref` or `Query`: one more statement."""

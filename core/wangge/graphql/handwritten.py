@@ -72,6 +72,8 @@ class Context(msgspec.Struct, frozen=True):
     language: str
     scopes: Any = None
     """the Scopes of the process, for the core's own fields."""
+    credential: Any = None
+    """what the caller came with: a token or a session."""
 
 
 @strawberry.type
@@ -137,9 +139,10 @@ def reference(type_: Any) -> tuple[str, str] | None:
 class Graft:
     """Brings handwritten fields into one caller's schema."""
 
-    def __init__(self, builder: SchemaBuilder) -> None:
+    def __init__(self, builder: SchemaBuilder, shared: Mapping[str, GraphQLNamedType]) -> None:
+        """`shared` are types that generated fields have too, by name."""
         self._b = builder
-        self._made: dict[str, Any] = {}
+        self._made: dict[str, Any] = dict(shared)
 
     def fields(self, roots: Mapping[str, Root], *, mutation: bool) -> dict[str, GraphQLField]:
         """The root fields of modules that the caller has, and whose references it may follow."""

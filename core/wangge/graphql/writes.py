@@ -36,7 +36,7 @@ class WriteFields:
             "code": GraphQLField(GraphQLNonNull(GraphQLString), description="Stable; for programs."),
             "message": GraphQLField(GraphQLNonNull(GraphQLString), description="In the caller's language."),
         }
-        self._problem = GraphQLObjectType("InputError", fields)
+        self.problem = GraphQLObjectType("InputError", fields)
 
     def fields(self) -> dict[str, GraphQLField]:
         """create, update, remove, restore, erase of every entity that the caller may write so."""
@@ -78,7 +78,7 @@ class WriteFields:
 
     def _payload(self, entity: str, type_name: str, action: str) -> GraphQLObjectType:
         """`{node errors warnings}`; of an erased row only its id is left."""
-        problems = GraphQLNonNull(GraphQLList(GraphQLNonNull(self._problem)))
+        problems = GraphQLNonNull(GraphQLList(GraphQLNonNull(self.problem)))
         fields = {"errors": GraphQLField(problems), "warnings": GraphQLField(problems)}
         if action == "erase":
             fields = {"id": GraphQLField(GraphQLID), **fields}

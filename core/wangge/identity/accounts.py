@@ -11,11 +11,12 @@ from ..values import Actor, uuid7
 from .trail import OPERATOR, note
 
 ACCOUNT = """INSERT INTO wangge.account (id, revision, created_at, updated_at, created_by, area_id, area_ord, district_id,
-  login, name, state, person)
-SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, 'ACTIVE', $5 FROM wangge.area a WHERE a.id = $6"""
+  login, name, state, person, expires_at)
+SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, 'ACTIVE', $5, $7 FROM wangge.area a WHERE a.id = $6"""
 POST = """INSERT INTO wangge.post (id, revision, created_at, updated_at, created_by, area_id, area_ord, district_id,
-  account, role, unit, valid_from, valid_to)
-SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, $5, coalesce($6, now()), $7 FROM wangge.area a WHERE a.id = $8"""
+  account, role, unit, valid_from, valid_to, substitutes)
+SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, $5, coalesce($6, now()), $7, $9 FROM wangge.area a
+WHERE a.id = $8"""
 ENABLE = """INSERT INTO wangge.enablement (id, revision, created_at, updated_at, created_by, module, district, valid_from)
 SELECT $1, 1, now(), now(), $2, m.id, $3, now() FROM wangge.module m WHERE m.code = $4 AND NOT EXISTS
   (SELECT 1 FROM wangge.enablement e WHERE e.module = m.id AND e.district IS NOT DISTINCT FROM $3
@@ -33,15 +34,21 @@ async def create_account(
     area: UUID,
     *,
     person: UUID | None = None,
+    expires_at: dt.datetime | None = None,
     by: UUID | None = None,
     actor: Actor = OPERATOR,
 ) -> UUID:
-    """Store an account of an area; it may do nothing until it holds a post. Raises Invalid when the login is taken."""
+    """Store an account of an area; it may do nothing until it holds a post. Raises Invalid when the login is taken.
+
+    At `expires_at` it stops working by itself: for suppliers and others whose contract ends.
+    """
     taken = await connection.fetchval("SELECT true FROM wangge.account WHERE login = $1", login)
     if taken:
-        raise Invalid("account.login_taken", f'the login "{login}" is taken: choose another', login=login)
+        raise Invalid(
+            "account.login_taken", f'the login "{login}" is taken: choose another', login=login, path=["login"]
+        )
     account = uuid7()
-    await connection.execute(ACCOUNT, account, by, login, name, person, area)
+    await connection.execute(ACCOUNT, account, by, login, name, person, area, expires_at)
     await note(connection, actor, "create_account", "wangge.account", account)
     return account
 
@@ -55,12 +62,16 @@ async def create_post(
     *,
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
+    substitutes: UUID | None = None,
     by: UUID | None = None,
     actor: Actor = OPERATOR,
 ) -> UUID:
-    """Give an account a role at a unit for an area; obeyed by every process within a second."""
+    """Give an account a role at a unit for an area; obeyed by every process within a second.
+
+    `substitutes` names the post for whose holder this one stands in; it ends with that one at the latest.
+    """
     post = uuid7()
-    await connection.execute(POST, post, by, account, role, unit, since, until, area)
+    await connection.execute(POST, post, by, account, role, unit, since, until, area, substitutes)
     await note(connection, actor, "create_post", "wangge.post", post)
     await connection.fetchval("SELECT wangge.touch('post', $1)", f"account:{account}")
     return post
@@ -69,10 +80,12 @@ async def create_post(
 END = """UPDATE wangge.post p SET valid_to = now(), updated_at = now(), revision = p.revision + 1 FROM wangge.post o
 WHERE p.id = $1 AND o.id = p.id AND (p.valid_to IS NULL OR p.valid_to > now())
 RETURNING p.account, p.revision, p.district_id, o.valid_to AS before, p.valid_to AS after"""
+SUBSTITUTES = """SELECT id FROM wangge.post WHERE substitutes = $1 AND removed_at IS NULL
+AND (valid_to IS NULL OR valid_to > now()) ORDER BY id"""
 
 
 async def end_post(connection: Any, post: UUID, *, actor: Actor = OPERATOR) -> bool:
-    """End a post now; obeyed by every process within a second. False when it had ended."""
+    """End a post now, and those that stand in for it; obeyed by every process within a second. False when it had ended."""
     row = await connection.fetchrow(END, post)
     if row is None:
         return False
@@ -82,11 +95,47 @@ async def end_post(connection: Any, post: UUID, *, actor: Actor = OPERATOR) -> b
         district=row["district_id"], revision=row["revision"], changes=changes,
     )  # fmt: skip
     await connection.fetchval("SELECT wangge.touch('post', $1)", f"account:{row['account']}")
+    for other in await connection.fetch(SUBSTITUTES, post):
+        await end_post(connection, other["id"], actor=actor)
     return True
 
 
 def _moment(at: dt.datetime | None) -> str | None:
     return at.isoformat() if at is not None else None
+
+
+UPDATE = """UPDATE wangge.account a SET name = $2, expires_at = $3, state = $4, updated_at = now(), revision = a.revision + 1
+FROM wangge.account o WHERE a.id = $1 AND o.id = a.id
+RETURNING a.revision, a.district_id, o.name AS old_name, o.expires_at AS old_expires_at, o.state AS old_state"""
+
+
+async def change_account(
+    connection: Any,
+    account: UUID,
+    action: str,
+    *,
+    name: str,
+    expires_at: dt.datetime | None,
+    state: str,
+    actor: Actor = OPERATOR,
+) -> None:
+    """Store an account's name, end and state; one that is disabled loses its sessions. Obeyed within a second."""
+    row = await connection.fetchrow(UPDATE, account, name, expires_at, state)
+    told = {
+        "name": (row["old_name"], name),
+        "expiresAt": (_moment(row["old_expires_at"]), _moment(expires_at)),
+        "state": (row["old_state"], state),
+    }
+    changes = {field: (old, new) for field, (old, new) in told.items() if old != new}
+    await note(
+        connection, actor, action, "wangge.account", account,
+        district=row["district_id"], revision=row["revision"], changes=changes,
+    )  # fmt: skip
+    if state == "DISABLED":
+        await connection.execute(
+            "UPDATE wangge.session SET ended_at = now() WHERE account = $1 AND ended_at IS NULL", account
+        )
+    await connection.fetchval("SELECT wangge.touch('account', $1)", f"account:{account}")
 
 
 async def enable_module(

@@ -25,7 +25,7 @@ DISTRICTS = (
     "SELECT id, ord, ord_end FROM wangge.area WHERE kind IN ('district', 'functional_zone') AND removed_at IS NULL"
 )
 COUNTERS = "SELECT kind, value, clock_timestamp() AS now FROM wangge.change_counter"
-ACCOUNT = """SELECT id, login, name, state, person, area_id, clock_timestamp() AS now
+ACCOUNT = """SELECT id, login, name, state, person, area_id, expires_at, clock_timestamp() AS now
 FROM wangge.account WHERE id = $1 AND removed_at IS NULL"""
 POSTS = """SELECT p.id, p.role, p.area_id, p.district_id, p.valid_from, p.valid_to, p.unit,
   a.ord, a.ord_end, a.parent AS area_parent, u.ord AS unit_ord, u.ord_end AS unit_ord_end,
@@ -85,6 +85,8 @@ async def load_facts(
     if row is None or row["state"] != "ACTIVE":
         return None
     now: dt.datetime = row["now"]
+    if row["expires_at"] is not None and row["expires_at"] <= now:
+        return None
     found = [p for p in await connection.fetch(POSTS, account) if only_posts is None or p["id"] in only_posts]
     held = [p for p in found if p["valid_from"] <= now]
     later = [p["valid_from"] for p in found if p["valid_from"] > now]
@@ -94,7 +96,7 @@ async def load_facts(
         actor=actor,
         posts=tuple(_held(p) for p in held),
         now=now,
-        until=until,
+        until=min((end for end in (until, row["expires_at"]) if end is not None), default=None),
         next_change=min(later, default=None),
         home_area=held[0]["area_id"] if held else row["area_id"],
         home_unit=held[0]["unit"] if held else None,

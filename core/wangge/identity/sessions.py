@@ -50,9 +50,16 @@ def ended() -> Unauthenticated:
     return Unauthenticated("auth.session_ended", "you are not signed in any more: sign in again")
 
 
-async def set_password(connection: Any, account: UUID, password: str, *, actor: Actor = OPERATOR) -> None:
-    """Store an argon2id hash, and end every session of the account."""
+async def set_password(
+    connection: Any, account: UUID, password: str, *, first: bool = False, actor: Actor = OPERATOR
+) -> None:
+    """Store an argon2id hash, and end every session of the account; a `first` one must be changed by its owner."""
     made = await asyncio.to_thread(hash_password, password)
+    await connection.execute("DELETE FROM wangge.secret WHERE owner_id = $1 AND kind = 'first_password'", account)
+    if first:
+        await connection.execute(
+            "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'first_password', $2)", account, b"\1"
+        )
     await connection.execute(
         "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'password', $2) "
         "ON CONFLICT (owner_id, kind) DO UPDATE SET value = excluded.value, at = clock_timestamp()",
@@ -64,6 +71,16 @@ async def set_password(connection: Any, account: UUID, password: str, *, actor: 
     )
     await note(connection, actor, "set_password", "wangge.account", account)
     await connection.fetchval("SELECT wangge.touch('account', $1)", f"account:{account}")
+
+
+async def end_session(connection: Any, session: UUID, action: str, *, actor: Actor | None = None) -> None:
+    """End a session in every process within a second; without `actor` its own account ends it."""
+    row = await connection.fetchrow(END, session)
+    if row is not None:
+        changes = {"endedAt": (None, row["ended_at"].isoformat())}
+        who = actor or Actor("account", row["login"], account=row["account"])
+        await note(connection, who, action, "wangge.session", session, revision=row["revision"], changes=changes)
+    await connection.fetchval("SELECT wangge.touch('token', $1)", f"token:{session}")
 
 
 class Sessions:
@@ -161,11 +178,4 @@ class Sessions:
     async def sign_out(self, session: UUID) -> None:
         """End a session in every process within a second."""
         async with self._pool.transaction() as connection:
-            row = await connection.fetchrow(END, session)
-            if row is not None:
-                changes = {"endedAt": (None, row["ended_at"].isoformat())}
-                who = Actor("account", row["login"], account=row["account"])
-                await note(
-                    connection, who, "sign_out", "wangge.session", session, revision=row["revision"], changes=changes
-                )  # fmt: skip
-            await connection.fetchval("SELECT wangge.touch('token', $1)", f"token:{session}")
+            await end_session(connection, session, "sign_out")

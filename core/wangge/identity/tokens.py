@@ -60,10 +60,16 @@ async def create_token(
 
 async def revoke_token(connection: Any, public: str, *, actor: Actor = OPERATOR) -> bool:
     """End a token in every process within a second; False when there is none."""
+    token = await connection.fetchval("SELECT id FROM wangge.token WHERE public_id = $1", public)
+    return token is not None and await end_token(connection, token, actor=actor)
+
+
+async def end_token(connection: Any, token: UUID, *, actor: Actor = OPERATOR) -> bool:
+    """End the token of this row in every process within a second; False when it had ended."""
     row = await connection.fetchrow(
         "UPDATE wangge.token SET revoked_at = now(), updated_at = now(), revision = revision + 1 "
-        "WHERE public_id = $1 AND revoked_at IS NULL RETURNING id, revision, revoked_at",
-        public,
+        "WHERE id = $1 AND revoked_at IS NULL RETURNING id, revision, revoked_at",
+        token,
     )
     if row is None:
         return False

@@ -238,7 +238,7 @@ def _module() -> Schema:
 
 def _roles() -> Schema:
     """roles.yaml."""
-    role = {"id": TEXT, "zh": TEXT, "en": TEXT, "inherits": _list(TEXT)}
+    role = {"id": TEXT, "zh": TEXT, "en": TEXT, "inherits": _list(TEXT), "delegated_by": _list(TEXT)}
     action = {"anyOf": [_one(ACTIONS), {"type": "string", "pattern": f"^do:{FIELD_NAME}$"}]}
     rule = {
         "role": TEXT,

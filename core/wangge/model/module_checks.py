@@ -104,13 +104,18 @@ def check_purposes(drafts: Sequence[ModuleDraft], words: Vocabulary) -> None:
 
 
 def check_roles(drafts: Sequence[ModuleDraft], words: Vocabulary) -> None:
-    """Roles inherit from roles that exist, without circle."""
+    """Roles inherit from roles that exist, without circle, and are given by roles that exist."""
     for draft in drafts:
         for role, reader in draft.roles:
             for upper in role.inherits:
                 if upper not in words.model.roles and not words.unread("roles.yaml"):
                     text = f'"{role.id}" inherits from "{upper}", which no file declares.{nearest(upper, words.model.roles)}'
                     reader.wrong("unknown_role", text, reader.item_line("inherits", upper))
+            for giver in role.delegated_by:
+                if giver not in words.model.roles and not words.unread("roles.yaml"):
+                    near = nearest(giver, words.model.roles)
+                    text = f'"{role.id}" is delegated by "{giver}", which no file declares.{near}'
+                    reader.wrong("unknown_role", text, reader.item_line("delegated_by", giver))
     readers = {role.id: reader for draft in drafts for role, reader in draft.roles}
     for circle in cycles({role.id: role.inherits for role in words.model.roles.values()}):
         text = f"roles inherit from each other: {' -> '.join([*circle, circle[0]])}: remove one of them"

@@ -32,7 +32,9 @@ def read_roles(reader: Reader | None) -> tuple[list[tuple[Role, Reader]], list[R
     """The roles and rules of a roles.yaml; nothing when there is none."""
     if reader is None or not reader.ok:
         return [], []
-    roles = [(_role(each), each) for each in reader.each("roles", "a role", ("id", "zh", "en", "inherits"))]
+    roles = [
+        (_role(each), each) for each in reader.each("roles", "a role", ("id", "zh", "en", "inherits", "delegated_by"))
+    ]
     rules = [_rule(each) for each in reader.each("rules", "a rule", (*RULE_KEYS, "district"))]
     return [(role, each) for role, each in roles if role.id], rules
 
@@ -42,7 +44,9 @@ def _role(reader: Reader) -> Role:
     id_ = reader.text("id", required=True, pattern=LOCAL_NAME, form="small letters, like station_clerk")
     reader.what = f'the role "{id_}"'
     label = Label(reader.text("zh", required=True), reader.text("en", required=True))
-    return Role(id_, label, reader.texts("inherits"), Source(reader.file, reader.line))
+    return Role(
+        id_, label, reader.texts("inherits"), reader.texts("delegated_by"), source=Source(reader.file, reader.line)
+    )
 
 
 def _rule(reader: Reader) -> RuleDraft:

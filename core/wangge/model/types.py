@@ -239,6 +239,8 @@ class Role(msgspec.Struct, frozen=True):
     id: str
     label: Label
     inherits: tuple[str, ...] = ()
+    delegated_by: tuple[str, ...] = ()
+    """the roles whose holders may give this one to others, inside their own area, unit and time."""
     source: Source = Source()
 
 
