@@ -38,7 +38,7 @@ from ..records.storing import stale
 from ..sql.ast import ById, ByIds, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import access, administration, cursors, me
+from . import access, administration, cursors, me, rules
 from .arguments import Variables, arguments, plain
 from .filters import Params
 from .handwritten import Context, Execution, Graft, Root, convert
@@ -214,6 +214,7 @@ CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (me.Query, None),
     (access.Query, None),
     (administration.Query, administration.Mutation),
+    (None, rules.Mutation),
 )
 """the core's own root fields: (Query, Mutation) of a file each."""
 
@@ -376,7 +377,7 @@ class Run:
         return msgspec.json.encode((result.data or {})[root.key])
 
     async def _handwritten(self, root: OtherRoot) -> bytes:
-        """A field of a module, its references filled by the compiler."""
+        """A field of a module; one of the core's own once more under a new Scope when the rights changed meanwhile."""
         assert root.field is not None
         handwritten = self._engine.root_of(root.field.extensions[META]["name"])
         execution = Execution(self._operation.fragments, self._fill)

@@ -198,7 +198,7 @@ class Graft:
         if isinstance(type_, GraphQLInputObjectType):
             if type_.name not in self._made:
                 self._made[type_.name] = GraphQLInputObjectType(
-                    type_.name, {n: GraphQLInputField(self._type(f.type)) for n, f in type_.fields.items()}
+                    type_.name, lambda: self._inputs(type_), description=type_.description
                 )
             return self._made[type_.name]
         return (
@@ -206,6 +206,13 @@ class Graft:
             if not is_scalar_type(type_) or is_specified_scalar_type(type_)
             else self._made.setdefault(type_.name, type_)
         )
+
+    def _inputs(self, type_: GraphQLInputObjectType) -> dict[str, GraphQLInputField]:
+        """The fields of an input, with their defaults."""
+        return {
+            name: GraphQLInputField(self._type(f.type), default_value=f.default_value, description=f.description)
+            for name, f in type_.fields.items()
+        }
 
     def _object(self, type_: GraphQLObjectType) -> dict[str, GraphQLField]:
         """The fields of an own type."""

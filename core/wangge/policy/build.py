@@ -42,7 +42,7 @@ def build_scope(world: World, roles: Roles, facts: Facts) -> Scope:
     prohibits: Prohibited = {}
     for post in facts.posts:
         rules = roles.effective(post.role, post.district)
-        found += _of_post(world, facts, post, rules)
+        found += grants_of_post(world, facts, post, rules)
         _collect_prohibits(prohibits, post, rules)
     slots, entities = _united(world, found, prohibits)
     modules = frozenset(m for post in facts.posts for m in _modules(world, facts, post))
@@ -61,7 +61,7 @@ def build_scope(world: World, roles: Roles, facts: Facts) -> Scope:
     )
 
 
-def _of_post(world: World, facts: Facts, post: HeldPost, rules: tuple[StoredRule, ...]) -> list[Found]:
+def grants_of_post(world: World, facts: Facts, post: HeldPost, rules: tuple[StoredRule, ...]) -> list[Found]:
     """The grants of one post: its role's allows minus its denies."""
     modules = _modules(world, facts, post)
     found: list[Found] = []

@@ -25,11 +25,11 @@ async def seed(connection: Any, old: Model | None, new: Model) -> dict[str, int]
         module_seed(new),
         purpose_seed(new),
         role_seed(new),
-        rule_seed(new),
+        await _unpublished(connection, rule_seed(new)),
     ):
         if one.table not in new.entities:
             continue
-        rows = await _write(connection, one)
+        rows = await write_seed(connection, one)
         if one.table == "wangge.module":
             rows += await _missing(connection, one)
         counts[one.table] = len(rows)
@@ -37,6 +37,18 @@ async def seed(connection: Any, old: Model | None, new: Model) -> dict[str, int]
     for named in sorted(touched):
         await connection.execute("SELECT wangge.touch($1, $2)", *named)
     return counts
+
+
+PUBLISHED = """SELECT DISTINCT role, entity FROM wangge.rule
+WHERE origin = 'published' AND district IS NULL AND removed_at IS NULL"""
+
+
+async def _unpublished(connection: Any, one: Seed) -> Seed:
+    """The default rules without those of a role and entity for which the city has published its own."""
+    if await connection.fetchval("SELECT to_regclass('wangge.rule')") is None:
+        return one
+    taken = {(row["role"], row["entity"]) for row in await connection.fetch(PUBLISHED)}
+    return msgspec.structs.replace(one, rows=[r for r in one.rows if (r["role"], r["entity"]) not in taken])
 
 
 def _subject(table: str, row: Any) -> tuple[str, str] | None:
@@ -60,7 +72,7 @@ async def _missing(connection: Any, one: Seed) -> list[Any]:
     return list(await connection.fetch(MISSING, [row["code"] for row in one.rows]))
 
 
-async def _write(connection: Any, one: Seed) -> list[Any]:
+async def write_seed(connection: Any, one: Seed) -> list[Any]:
     """Insert, update and remove rows so that those which the files own are what they say; the rows that changed."""
     columns = [name for name, _ in one.types]
     typed = ", ".join(f"{quote(name)} {type_}" for name, type_ in (("id", "uuid"), *one.types))
