@@ -12,7 +12,8 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from ..errors import Invalid, RequestError, Unauthenticated
-from ..graphql.engine import Answer, Engine, Request, translated
+from ..graphql.engine import Engine
+from ..graphql.exchange import Answer, Request, translated
 from ..identity.scopes import Scopes
 from .callers import Callers
 from .console import Console

@@ -12,7 +12,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from ..errors import Invalid
-from ..graphql.engine import translated
+from ..graphql.exchange import translated
 from ..graphql.sentences import Refusals
 from ..identity.scopes import Scopes
 from .callers import COOKIE, Callers

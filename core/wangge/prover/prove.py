@@ -10,7 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from ..graphql.engine import Engine, Request
+from ..graphql.engine import Engine
+from ..graphql.exchange import Request
 from ..policy.scope import Scope
 from ..proof.policy import POLICY, Policy
 from ..proof.rows import Rows
