@@ -217,7 +217,7 @@ OF_LISTS = (
     Mutant("removed rows in lists", LISTS, "        parts.append(f\"{row.own('removed_at')} IS NULL\")\n", "        pass\n"),
     Mutant("unseen rows in lists", LISTS, "return [*parts, visible(row), condition(row, found.where)]", "return [*parts, condition(row, found.where)]"),
     Mutant("filters are forgotten", LISTS, "return [*parts, visible(row), condition(row, found.where)]", "return [*parts, visible(row)]"),
-    Mutant("removed rows without the right", LISTS, "all_of([f\"{row.own('removed_at')} IS NOT NULL\", *may])", "f\"{row.own('removed_at')} IS NOT NULL\""),
+    Mutant("removed rows without the right", LISTS, '    gone = all_of([f"{row.own(\'removed_at\')} IS NOT NULL", f"NOT {stub}", *may])\n', '    gone = f"{row.own(\'removed_at\')} IS NOT NULL"\n'),
     Mutant("only removed is all", LISTS, 'return gone if found.removed == "ONLY" else', "return"),
     Mutant("missing mask in orderBy", LISTS, 'return Term(f"(CASE WHEN {clear} THEN {column} END)", type_, order.descending, True)', "return Term(column, type_, order.descending, True)"),
     Mutant("ordering behind hidden references", LISTS, "                visible(target),\n                clear,\n", "                visible(target),\n"),
