@@ -269,6 +269,7 @@ def make_policy(chance: random.Random, schema: Schema) -> Policy:
         "alpha": ["beta"], "beta": chance.choice(([], ["gamma"], ["gamma", "alpha"])), "gamma": []
     }  # fmt: skip
     rules = [make_rule(chance, schema) for _ in range(chance.randrange(12, 32))]
+    rules += [twin for rule in list(rules) for twin in make_twins(chance, schema, rule)]
     posts = [make_post(chance) for _ in range(chance.choice((1, 2, 2, 3, 3)))]
     if len(posts) > 1 and chance.random() < 0.4:  # one role in two districts, whose overrides differ
         posts[0] |= {"area": "north", "dates": FOREVER}
@@ -276,7 +277,7 @@ def make_policy(chance: random.Random, schema: Schema) -> Policy:
     enabled = [e for module in ("base", "ward", "extra") for e in make_enabled(chance, module)]
     for row in (*rules, *posts, *enabled):
         row["removed"] = chance.random() < 0.1
-    state = "DISABLED" if chance.random() < 0.04 else "ACTIVE"
+    state = "DISABLED" if chance.random() < 0.1 else "ACTIVE"
     states = {m: "QUARANTINED" if chance.random() < 0.1 else "INSTALLED" for m in ("ward", "extra")}
     gone = tuple(role for role in ROLES if chance.random() < 0.15)
     others = [{**make_post(chance), "removed": False} for _ in range(2)]
@@ -309,6 +310,18 @@ def make_rule(chance: random.Random, schema: Schema) -> dict[str, Any]:
         "condition": chance.choice(choices) if conditional else None, "via": via,
         "district": chance.choice((None,) * 6 + ("north", "south")),
     }  # fmt: skip
+
+
+def make_twins(chance: random.Random, schema: Schema, rule: dict[str, Any]) -> list[dict[str, Any]]:
+    """What contradicts a rule: a district's own rule in its place, or a deny of all its rows."""
+    if rule["effect"] == "DENY" or chance.random() < 0.85:
+        return []
+    if chance.random() < 0.3:
+        return [{**rule, "effect": "DENY", "fields": {}, "condition": None, "via": None, "actions": ["list"]}]
+    fields = make_fields(chance, schema, rule["entity"])
+    return [
+        {**rule, "effect": "ALLOW", "fields": fields, "condition": None, "district": chance.choice(("north", "south"))}
+    ]
 
 
 def make_fields(chance: random.Random, schema: Schema, entity: str) -> dict[str, str]:
