@@ -259,5 +259,17 @@ OF_SCHEMA = (
 MUTANTS = (
     *OF_LOADING, *OF_ROLES, *OF_UNION, *OF_LEVELS, *OF_REACH, *OF_CONDITIONS, *OF_CELLS, *OF_LISTS, *OF_SCHEMA
 )  # fmt: skip
-SAMPLE = MUTANTS[::23]
-"""those of `make test`; `make test-long` runs all."""
+SAMPLED = (
+    "removed enablements still hold",
+    "denies are allows",
+    "a district's rules hold everywhere",
+    "inheritance is lost",
+    "overrides of every district",
+    "prohibitions are forgotten",
+    "no groupings",
+    "grants of different conditions are one",
+    "a post's area without what is below",
+    "conditions are lost",
+)
+SAMPLE = tuple(mutant for mutant in MUTANTS if mutant.name in SAMPLED)
+"""those of `make test`, which few policies find; `make test-long` runs all."""

@@ -23,7 +23,7 @@ from typing import Any
 from tests.policy.mutants import MUTANTS, Mutant
 
 CORE = Path(__file__).parent.parent.parent / "core" / "wangge"
-SEEDS = 24
+SEEDS = 60
 """policies that are tried before a mutant counts as alive."""
 LISTS_FIRST = ("identity/", "policy/", "sql/reach", "sql/rows", "graphql/schema")
 """what shows in lists and in the schema, which are asked under all policies before the other paths."""
