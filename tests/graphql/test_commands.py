@@ -105,12 +105,6 @@ async def test_the_sdl_is_that_of_the_account(city: City) -> None:
     assert "removeIncident" not in grid
 
 
-async def test_the_answers_of_an_account_are_proved(city: City) -> None:
-    status, out, err = await wangge(
-        city, "policy", "prove", "--account", "nanming-resident", "--seed", "3", "--seconds", "20"
-    )
-    assert (status, err) == (0, "")
-    assert out.splitlines()[-1].endswith(": no disagreements")
-    assert {line.split("  ")[0] for line in out.splitlines()} >= {"schema", "list", "list to-one", "count"}
+async def test_only_accounts_that_exist_are_proved(city: City) -> None:
     status, _, err = await wangge(city, "policy", "prove", "--account", "nobody")
     assert (status, err.strip()) == (1, 'wangge: there is no active account "nobody"')
