@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from tests.city import City
+from tests.city import City, eventually
 from wangge.crypto import load_keys
 from wangge.graphql.reading import PER_HOUR, REVEALED_AT_ONCE
+from wangge.model.conditions import parse_filter
+from wangge.model.load import load_model
+from wangge.modules.discover import discover
 from wangge.records.sealing import use_of
 from wangge.store.pool import Pool
+from wangge.values import uuid7
 
 CLERK, GRID, OTHER = "nanming-station", "nanming-grid-1", "yunyan-station"
 PURPOSE = {"wangge-purpose": "population_register"}
@@ -157,3 +162,35 @@ async def test_absence_has_a_reason_where_the_caller_may_know(
     own = await city_owner.fetchval("SELECT person FROM wangge.account WHERE login = 'nanming-resident'")
     resident = (await city.data("nanming-resident", f'{{ person(id: "{own}") {{ idNumber _absent }} }}'))["person"]
     assert resident["_absent"]["idNumber"] == "MASKED"
+
+
+RULE = """INSERT INTO wangge.rule (id, role, entity, actions, fields, condition, effect, origin, revision, created_at, updated_at)
+VALUES ($1, 'station_clerk', 'base.person', '["reveal", "match"]', '{}', $2, 'PROHIBIT', 'test', 1, now(), now())"""
+
+
+async def test_a_prohibition_takes_reveal_and_match_of_a_row(
+    city: City, city_owner: Pool, persons: list[tuple[str, str, str]], began: Any
+) -> None:
+    (row, number, mask), (other, shown, _) = persons[:2]
+    rule = uuid7()
+    condition = msgspec.to_builtins(
+        parse_filter(load_model([m.folder for m in discover()]), "base.person", {"id": {"eq": row}})
+    )
+    async with city_owner.transaction() as connection:
+        await connection.execute(RULE, rule, condition)
+        await connection.fetchval("SELECT wangge.touch('rule', 'role:station_clerk')")
+    query = by_ids([row, other], "id idNumber(reveal: true)")
+    expected = [{"id": row, "idNumber": mask}, {"id": other, "idNumber": shown}]
+
+    async def obeyed() -> bool:
+        answer = await city.ask(CLERK, query, None, **PURPOSE)
+        assert "errors" not in answer, answer
+        return bool(answer["data"]["persons"]["nodes"] == expected)
+
+    await eventually(obeyed, 5)
+    search = "query($n: String!) { persons(where: {idNumber: {eq: $n}}) { nodes { id } } }"
+    assert (await city.data(CLERK, search, {"n": number}))["persons"]["nodes"] == []
+    assert (await city.data(CLERK, search, {"n": shown}))["persons"]["nodes"] == [{"id": other}]
+    async with city_owner.transaction() as connection:
+        await connection.execute("DELETE FROM wangge.rule WHERE id = $1", rule)
+        await connection.fetchval("SELECT wangge.touch('rule', 'role:station_clerk')")

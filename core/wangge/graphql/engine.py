@@ -19,6 +19,7 @@ from ..model.types import Model
 from ..modules.hooks import Hooks
 from ..modules.trace import Trace
 from ..policy.scope import Scope, Shape
+from ..records.outcome import StaleScope
 from ..sql.ast import ById, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
@@ -94,7 +95,12 @@ class Engine:
     async def execute(self, request: Request, scope: Scope, credential: Any = None) -> Answer:
         """Answer one request; never raises for what a caller can cause."""
         try:
-            return await self._execute(request, scope, credential)
+            try:
+                return await self._execute(request, scope, credential)
+            except StaleScope:  # of a query; a write answers it at its own root field
+                if credential is None:
+                    raise
+                return await self._anew(request, credential)
         except InvalidDocument as error:
             return Answer(body(None, [plain_error(e) for e in error.errors]), executed=False, status=400)
         except RequestError as error:
@@ -112,6 +118,11 @@ class Engine:
         plan = self._plan(caller, operation, request, scope, variables)
         run = Run(self, caller, operation, scope, credential, variables, request)
         return await (run.read(plan) if operation.is_query else run.write(plan))
+
+    async def _anew(self, request: Request, credential: Any) -> Answer:
+        """A query that reveals or matches, once more under the rights of this moment: they changed while it was asked."""
+        await self._scopes.refresh()
+        return await self._execute(request, await self._scopes.scope(credential), credential)
 
     def _operation(self, schema: GraphQLSchema, request: Request, shape: Shape) -> Operation:
         key = (shape.key, request.language, request.operation, request.query)

@@ -99,20 +99,12 @@ class Run:
 
     async def _fetch(self, connection: Any, root: ReadRoot) -> bytes:
         try:
-            return await self._read(connection, root)
+            values, why = root.params.values(self._variables), self._why(root.key)
+            return await self._engine.reader.fetch(connection, root.statement, self._scope, values, why)
         except (RequestError, asyncio.CancelledError):
             raise
         except Exception as error:
             raise translated(error) from error
-
-    async def _read(self, connection: Any, root: ReadRoot) -> bytes:
-        """One statement; one that reveals or matches is tried again under a new Scope when the rights changed meanwhile."""
-        reader, params, why = self._engine.reader, root.params.values(self._variables), self._why(root.key)
-        try:
-            return await reader.fetch(connection, root.statement, self._scope, params, why)
-        except StaleScope:
-            await self._renew()
-        return await reader.fetch(connection, root.statement, self._scope, params, why)
 
     async def _renew(self) -> None:
         """The caller's Scope of this moment. Raises StaleScope when it has another shape: the plan does not fit it."""

@@ -13,7 +13,9 @@ from .rows import FALSE, TRUE, Build, Part, Source, all_of, any_of
 
 def source(build: Build, entity: str, action: str | None) -> Source:
     """A row of `entity` of which `action` decides what is visible."""
-    return Source(build, entity, action, grant_predicate)
+    row = Source(build, entity, action, grant_predicate)
+    row.allowed = prohibited
+    return row
 
 
 def visible(row: Source) -> str:

@@ -117,6 +117,8 @@ class Source:
         self.chain = build.catalog.chain(entity)
         self._joined: set[int] = set()
         self._predicate = predicate
+        self.allowed: Allowed = lambda row, action: []
+        """the conditions that no prohibition of an action holds; set by `reach.source`."""
         self._lateral = False
         build.reads.add(entity)
         self.grants = build.grants(entity, action) if action else ()
@@ -174,7 +176,8 @@ class Source:
         if self._predicate is None:
             return FALSE
         grants = [g for g in self.build.grants(self.entity, action) if g.level(path) == Level.CLEAR]
-        return any_of([self._predicate(self, grant) for grant in grants])
+        held = any_of([self._predicate(self, grant) for grant in grants])
+        return held if held == FALSE else all_of([held, *self.allowed(self, action)])
 
     def revealed(self, path: str) -> str:
         """Whether a grant of `reveal` for the purpose of the request names the field in this row."""
@@ -186,7 +189,7 @@ class Source:
             if grant.level(path) == Level.CLEAR and grant.purpose is not None:
                 named = grant.purpose.replace("'", "''")
                 found.append(all_of([f"{purpose} = '{named}'", self._predicate(self, grant)]))
-        return any_of(found)
+        return all_of([any_of(found), *self.allowed(self, "reveal")]) if found else FALSE
 
     def _at_least(self, field_id: str, level: Level) -> str:
         if self.action is None or field_id in SYSTEM or field_id in self.build.catalog.implicit(self.entity):
@@ -246,4 +249,5 @@ class Part:
 
 
 Predicate = Callable[[Source, Grant], str]
+Allowed = Callable[[Source, str], list[str]]
 Row = Source | Part
