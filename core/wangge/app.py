@@ -73,7 +73,8 @@ def compose(settings: Settings) -> Parts:
     pool = Pool(runtime.database, "app", size=12)
     catalog = Catalog(model, hash_of(keys))
     scopes = Scopes(model, lambda: connect(runtime.database, "app"), absent=hooks.quarantined)
-    tokens, sessions = Tokens(pool, keys, scopes.clock.now), Sessions(pool, keys, scopes.clock.now)
+    tokens = Tokens(pool, keys, scopes.clock.now)
+    sessions = Sessions(pool, keys, scopes.clock.now, settings.second_factor)
     scopes.dropped += [tokens.forget, sessions.forget]
     records = Records(pool, catalog, hooks, keys)
     reads = Reads(pool, settings.home / "journal")

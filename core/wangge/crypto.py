@@ -193,6 +193,18 @@ def token_hash(secret: str) -> bytes:
     return ALGORITHM + hashlib.sha256(b"wangge token " + secret.encode()).digest()
 
 
+def one_time_secret() -> str:
+    """A new secret for one-time codes: 160 bits in base32, as authenticators take it."""
+    return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+def one_time_code(secret: str, counter: int) -> str:
+    """The six digits of a secret for one step of time (RFC 6238 with HMAC-SHA-1, which is what authenticators know)."""
+    made = hmac.digest(base64.b32decode(secret), counter.to_bytes(8), "sha1")
+    at = made[-1] & 0xF
+    return f"{(int.from_bytes(made[at : at + 4]) & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
 def service_certificate(name: str, days: int = 3650) -> tuple[bytes, bytes, bytes]:
     """PEM of a new authority, of one certificate by it for server and client, and of that one's key.
 

@@ -16,6 +16,7 @@ import msgspec
 from .errors import SettingsError
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+SecondFactorFor = Literal["nobody", "administrators", "everyone"]
 
 VARIABLES: Mapping[str, tuple[str, str]] = {
     "home": ("WANGGE_HOME", "a folder for everything Wangge keeps"),
@@ -27,6 +28,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "database_owner_url": ("WANGGE_DATABASE_OWNER_URL", "the same database as a user who may create schemas"),
     "s3_url": ("WANGGE_S3_URL", "http(s)://access-key:secret-key@host:port/bucket-prefix of an S3 service"),
     "key_file": ("WANGGE_KEY_FILE", "a key file, made by `wangge doctor --new-key FILE`"),
+    "second_factor": ("WANGGE_SECOND_FACTOR", "who needs a second factor: nobody, administrators or everyone"),
     "modules": ("WANGGE_MODULES", "folders of modules that are YAML only, joined by ':'"),
     "trace_hooks": ("WANGGE_TRACE_HOOKS", "1 or 0"),
     "log_level": ("WANGGE_LOG_LEVEL", "debug, info, warning or error"),
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_owner_url: str | None = None
     s3_url: str | None = None
     key_file: Path | None = None
+    second_factor: SecondFactorFor = "nobody"
     modules: tuple[Path, ...] = ()
     trace_hooks: bool = False
     log_level: LogLevel = "info"
@@ -66,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             database_owner_url=_url("database_owner_url", given["database_owner_url"], ("postgresql", "postgres")),
             s3_url=_url("s3_url", given["s3_url"], ("http", "https")),
             key_file=Path(given["key_file"]).expanduser().absolute() if given["key_file"] else None,
+            second_factor=_second_factor(given["second_factor"]),
             modules=_folders(given["modules"]),
             trace_hooks=_switch("trace_hooks", given["trace_hooks"]),
             log_level=_log_level(given["log_level"]),
@@ -144,6 +148,14 @@ def _switch(field: str, text: str) -> bool:
     if text not in ("", "0", "1"):
         raise _wrong(field, text)
     return text == "1"
+
+
+def _second_factor(text: str) -> SecondFactorFor:
+    try:
+        wanted: SecondFactorFor = msgspec.convert(text.lower() or "nobody", SecondFactorFor)
+    except msgspec.ValidationError:
+        raise _wrong("second_factor", text) from None
+    return wanted
 
 
 def _log_level(text: str) -> LogLevel:

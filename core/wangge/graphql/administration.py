@@ -150,7 +150,8 @@ class MyToken:
 MOMENT = "to_char({}, 'YYYY-MM-DD\"T\"HH24:MI:SSTZH:TZM')"
 SESSIONS = f"""SELECT id, {MOMENT.format("created_at")} AS created_at, {MOMENT.format("seen_at")} AS seen_at,
   {MOMENT.format("expires_at")} AS expires_at, address FROM wangge.session s
-WHERE account = $1 AND ended_at IS NULL AND expires_at > now() AND removed_at IS NULL ORDER BY s.created_at DESC, id"""
+WHERE account = $1 AND ended_at IS NULL AND expires_at > now()
+  AND coalesce(seen_at, created_at) > now() - interval '30 minutes' AND removed_at IS NULL ORDER BY s.created_at DESC, id"""
 TOKENS = f"""SELECT id, public_id, label, {MOMENT.format("created_at")} AS created_at,
   {MOMENT.format("expires_at")} AS expires_at FROM wangge.token t
 WHERE account = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND removed_at IS NULL

@@ -20,15 +20,18 @@ class Callers:
         self.tokens = tokens
         self.sessions = sessions
 
-    async def credential(self, headers: Mapping[str, str], *, writes: bool) -> Credential:
-        """The caller; raises Unauthenticated, and Denied where a writing request by cookie lacks its CSRF value."""
+    async def credential(self, headers: Mapping[str, str], *, writes: bool, pending: bool = False) -> Credential:
+        """The caller; with `pending` also one who must first change a password or add a second factor.
+
+        Raises Unauthenticated, and Denied where a writing request by cookie lacks its CSRF value.
+        """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
             return await self.tokens.credential(token.strip())
         cookie = cookies_of(headers).get(COOKIE)
         if cookie is None:
             raise Unauthenticated("auth.required", "sign in, or send a token: Authorization: Bearer wg_...")
-        found = await self.sessions.credential(cookie)
+        found = await self.sessions.credential(cookie, pending=pending)
         if writes:
             self.sessions.check_csrf(cookie, headers.get("wangge-csrf"))
         return found

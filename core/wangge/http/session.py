@@ -1,42 +1,65 @@
-"""`/session`: sign in with a password, see who is signed in, sign out."""
+"""`/session`: sign in, see who is signed in, sign out; `/session/password` and `/session/second-factor`: the own ones."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from ..errors import Invalid
+from ..errors import Invalid, Unauthenticated
 from ..graphql.exchange import translated
 from ..graphql.sentences import Refusals
-from ..identity.scopes import Scopes
+from ..identity.scopes import Credential, Scopes
 from .callers import COOKIE, Callers
 from .deadline import Deadline
 from .messages import body_of, cookies_of, headers_of, language_of, send, send_json, send_problem
 
+T = TypeVar("T")
+
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What a sign-in sends."""
+    """What a sign-in sends; `code` where the account has a second factor."""
 
     login: str
     password: str
+    code: str | None = None
+
+
+class NewPassword(msgspec.Struct, forbid_unknown_fields=True):
+    """What a change of the password sends."""
+
+    current: str
+    new: str
+
+
+class Factor(msgspec.Struct, forbid_unknown_fields=True):
+    """What the second factor takes: the password to begin, a code to confirm, both to remove."""
+
+    password: str | None = None
+    code: str | None = None
 
 
 def session_route(callers: Callers, scopes: Scopes, deadline: Deadline, refusal: Refusals) -> ASGIRouteHandler:
-    """POST {login, password} sets the cookie; GET gives {account, csrf, expiresAt}; DELETE ends the session."""
+    """What is signed in by a cookie.
 
-    @asgi("/session", copy_scope=False)
+    `/session`: POST {login, password, code?} sets the cookie; GET gives {account, csrf, expiresAt, pending, secondFactor};
+    DELETE ends the session. `/session/password`: POST {current, new}. `/session/second-factor`: POST {password} gives
+    {secret, uri}, POST {code} gives {recoveryCodes}, DELETE {password, code} removes it. While `pending` says password
+    or second_factor, nothing but these paths is served.
+    """
+
+    @asgi(["/session", "/session/password", "/session/second-factor"], copy_scope=False)
     async def session(scope: Scope, receive: Receive, send: Send) -> None:
         http: Any = scope
         headers = headers_of(scope)
         try:
             async with deadline():
-                await _answer(http, receive, send, headers, callers, scopes)
+                await _answer(Exchange(http, receive, send, headers, callers, scopes))
         except Exception as error:
             told = translated(error)
             await send_problem(send, told, title=str(refusal(told, language_of(headers))["message"]))
@@ -44,60 +67,132 @@ def session_route(callers: Callers, scopes: Scopes, deadline: Deadline, refusal:
     return session
 
 
-async def _answer(
-    scope: Any, receive: Receive, sender: Send, headers: Mapping[str, str], callers: Callers, scopes: Scopes
-) -> None:
-    """What the method asks for."""
-    if scope["method"] == "POST":
-        await _sign_in(scope, receive, sender, headers, callers)
-    elif scope["method"] == "GET":
-        await _show(sender, headers, callers, scopes)
-    elif scope["method"] == "DELETE":
-        await _sign_out(scope, sender, headers, callers)
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(
+        self, scope: Any, receive: Receive, sender: Send, headers: Mapping[str, str], callers: Callers, scopes: Scopes
+    ) -> None:
+        self.scope = scope
+        self.sender = sender
+        self.headers = headers
+        self.callers = callers
+        self.scopes = scopes
+        self.sessions = callers.sessions
+        self.address: str = (scope.get("client") or ("", 0))[0]
+        self._receive = receive
+
+    async def body(self, type_: type[T], form: str) -> T:
+        """The JSON body; raises Invalid."""
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Invalid("request.media_type", "send Content-Type: application/json")
+        try:
+            return msgspec.json.decode(await body_of(self._receive, 10_000), type=type_)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Invalid("request.malformed", f"send {form}") from None
+
+    async def caller(self) -> Credential:
+        """Who writes by cookie, also while something must be done first; a token has no session."""
+        found = await self.callers.credential({**self.headers, "authorization": ""}, writes=True, pending=True)
+        if found.session is None:
+            raise Unauthenticated("auth.session_ended", "sign in with a password")
+        return found
+
+    async def json(self, status: int, value: Any, more: Mapping[str, str] | None = None) -> None:
+        """Send a JSON value."""
+        await send_json(self.sender, status, value, more)
+
+    async def empty(self, more: Mapping[str, str] | None = None) -> None:
+        """Send that it is done."""
+        await send(self.sender, 204, b"", "application/json", more)
+
+
+async def _answer(exchange: Exchange) -> None:
+    """What the path and the method ask for."""
+    path, method = exchange.scope["path"].rstrip("/"), exchange.scope["method"]
+    steps = ROUTES.get(path, {})
+    if method in steps:
+        await steps[method](exchange)
     else:
-        await _not_here(sender)
+        await send(exchange.sender, 405, b"", "application/json", {"allow": ", ".join(sorted(steps))})
 
 
-async def _sign_in(scope: Any, receive: Receive, sender: Send, headers: Mapping[str, str], callers: Callers) -> None:
+async def _sign_in(exchange: Exchange) -> None:
     """Check the password and set the cookie."""
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Invalid("request.media_type", "send Content-Type: application/json")
-    try:
-        given = msgspec.json.decode(await body_of(receive, 10_000), type=SignIn)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Invalid("request.malformed", "send {login, password}") from None
-    address = (scope.get("client") or ("", 0))[0]
-    cookie, until = await callers.sessions.sign_in(given.login, given.password, address)
-    made = {"csrf": callers.sessions.csrf(cookie), "expiresAt": until.isoformat()}
-    await send_json(sender, 200, made, {"set-cookie": _cookie(scope, headers, cookie, until)})
+    given = await exchange.body(SignIn, "{login, password}")
+    made = await exchange.sessions.sign_in(given.login, given.password, exchange.address, given.code)
+    answer = {
+        "csrf": exchange.sessions.csrf(made.cookie),
+        "expiresAt": made.until.isoformat(),
+        "pending": made.pending,
+    }
+    await exchange.json(200, answer, {"set-cookie": _cookie(exchange, made.cookie, made.until)})
 
 
-def _cookie(scope: Any, headers: Mapping[str, str], value: str, until: dt.datetime) -> str:
+def _cookie(exchange: Exchange, value: str, until: dt.datetime) -> str:
     """The cookie: not for scripts, not for other sites, over TLS only where the request came so."""
     life = max(0, int((until - dt.datetime.now(dt.UTC)).total_seconds()))
-    secure = "; Secure" if scope.get("scheme") == "https" or headers.get("x-forwarded-proto") == "https" else ""
-    return f"{COOKIE}={value}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{secure}"
+    https = exchange.scope.get("scheme") == "https" or exchange.headers.get("x-forwarded-proto") == "https"
+    return f"{COOKIE}={value}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{'; Secure' if https else ''}"
 
 
-async def _show(sender: Send, headers: Mapping[str, str], callers: Callers, scopes: Scopes) -> None:
-    """Who is signed in, and the value for the CSRF header."""
-    found = await callers.credential({"cookie": headers.get("cookie", "")}, writes=False)
-    scope = await scopes.scope(found)
-    cookie = cookies_of(headers)[COOKIE]
-    account = {"id": str(found.account), "name": scope.actor.name}
-    until = found.until.isoformat() if found.until else None
-    await send_json(sender, 200, {"account": account, "csrf": callers.sessions.csrf(cookie), "expiresAt": until})
+async def _show(exchange: Exchange) -> None:
+    """Who is signed in, the value for the CSRF header, and what must be done first."""
+    headers = {"cookie": exchange.headers.get("cookie", "")}
+    found = await exchange.callers.credential(headers, writes=False, pending=True)
+    scope = await exchange.scopes.scope(found)
+    pending, second_factor = await exchange.sessions.pending_of(found)
+    answer = {
+        "account": {"id": str(found.account), "name": scope.actor.name},
+        "csrf": exchange.sessions.csrf(cookies_of(exchange.headers)[COOKIE]),
+        "expiresAt": found.until.isoformat() if found.until else None,
+        "pending": pending,
+        "secondFactor": second_factor,
+    }
+    await exchange.json(200, answer)
 
 
-async def _sign_out(scope: Any, sender: Send, headers: Mapping[str, str], callers: Callers) -> None:
+async def _sign_out(exchange: Exchange) -> None:
     """End the session and clear the cookie."""
-    found = await callers.credential({**headers, "authorization": ""}, writes=True)
+    found = await exchange.callers.credential({**exchange.headers, "authorization": ""}, writes=True, pending=True)
     if found.session is not None:
-        await callers.sessions.sign_out(found.session)
-    gone = _cookie(scope, headers, "", dt.datetime.now(dt.UTC))
-    await send(sender, 204, b"", "application/json", {"set-cookie": gone})
+        await exchange.sessions.sign_out(found.session)
+    await exchange.empty({"set-cookie": _cookie(exchange, "", dt.datetime.now(dt.UTC))})
 
 
-async def _not_here(sender: Send) -> None:
-    """Another method."""
-    await send(sender, 405, b"", "application/json", {"allow": "GET, POST, DELETE"})
+async def _change_password(exchange: Exchange) -> None:
+    """Store a new password."""
+    found = await exchange.caller()
+    given = await exchange.body(NewPassword, "{current, new}")
+    await exchange.sessions.change_password(found, given.current, given.new, exchange.address)
+    await exchange.empty()
+
+
+async def _add_factor(exchange: Exchange) -> None:
+    """Begin with the password, confirm with a code. The first password comes first."""
+    found = await exchange.caller()
+    given = await exchange.body(Factor, "{password}, then {code}")
+    if (await exchange.sessions.pending_of(found))[0] == "password":
+        raise Invalid("auth.password_due", "change your first password before anything else", pending="password")
+    if given.password is not None:
+        await exchange.json(200, await exchange.sessions.begin_second_factor(found, given.password, exchange.address))
+    elif given.code is not None:
+        codes = await exchange.sessions.confirm_second_factor(found, given.code, exchange.address)
+        await exchange.json(200, {"recoveryCodes": codes})
+    else:
+        raise Invalid("request.malformed", "send {password}, then {code}")
+
+
+async def _remove_factor(exchange: Exchange) -> None:
+    """Do without a second factor."""
+    found = await exchange.caller()
+    given = await exchange.body(Factor, "{password, code}")
+    await exchange.sessions.remove_second_factor(found, given.password or "", given.code or "", exchange.address)
+    await exchange.empty()
+
+
+ROUTES: Mapping[str, Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
+    "/session": {"GET": _show, "POST": _sign_in, "DELETE": _sign_out},
+    "/session/password": {"POST": _change_password},
+    "/session/second-factor": {"POST": _add_factor, "DELETE": _remove_factor},
+}
