@@ -27,6 +27,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "WANGGE_DATABASE_OWNER_URL": "postgresql://owner:x@db:5433/city",
         "WANGGE_S3_URL": "https://key:secret@s3.example:9000/bucket",
         "WANGGE_KEY_FILE": "/etc/wangge.key",
+        "WANGGE_SECOND_FACTOR": "Administrators",
         "WANGGE_MODULES": str(tmp_path),
         "WANGGE_TRACE_HOOKS": "1",
         "WANGGE_LOG_LEVEL": "DEBUG",

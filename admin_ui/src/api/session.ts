@@ -5,6 +5,10 @@ export interface Session {
   /** The name one signs in with. */
   account: string
   csrf: string
+  /** What must be done before anything else is served. */
+  pending: 'password' | 'second_factor' | null
+  /** Whether a code of an authenticator is asked for at sign-in. */
+  secondFactor: boolean
 }
 
 /** The session of this browser, or null when nobody is signed in. */
@@ -12,16 +16,16 @@ export async function readSession(): Promise<Session | null> {
   const response = await send('/session', { headers: { Accept: 'application/json' } })
   if (response.status === 401) return null
   if (!response.ok) throw await readProblem(response)
-  const body = (await response.json()) as { account: { name: string }; csrf: string }
-  return { account: body.account.name, csrf: body.csrf }
+  const body = (await response.json()) as Omit<Session, 'account'> & { account: { name: string } }
+  return { ...body, account: body.account.name }
 }
 
-/** Signs in; throws `Problem` (`auth.wrong_password` 401, throttled 429) or `Unreachable`. */
-export async function signIn(account: string, password: string, language: string): Promise<Session> {
+/** Signs in; throws `Problem` (`auth.wrong_password`, `auth.code_required` 401, throttled 429) or `Unreachable`. */
+export async function signIn(account: string, password: string, code: string | undefined, language: string): Promise<Session> {
   const response = await send('/session', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'Accept-Language': language },
-    body: JSON.stringify({ login: account, password }),
+    body: JSON.stringify({ login: account, password, code }),
   })
   if (!response.ok) throw await readProblem(response)
   const opened = await readSession()
@@ -33,4 +37,27 @@ export async function signIn(account: string, password: string, language: string
 export async function signOut(session: Session): Promise<void> {
   const response = await send('/session', { method: 'DELETE', headers: { 'Wangge-CSRF': session.csrf } })
   if (!response.ok && response.status !== 401) throw await readProblem(response)
+}
+
+/** Replaces the own password and ends the other sessions; throws `Problem` (`password.*` 422) or `Unreachable`. */
+export async function changePassword(session: Session, current: string, next: string, language: string): Promise<void> {
+  await write(session, 'POST', '/session/password', { current, new: next }, language)
+}
+
+/** A new secret for an authenticator, in base32. */
+export async function beginSecondFactor(session: Session, password: string, language: string): Promise<{ secret: string; uri: string }> {
+  return (await write(session, 'POST', '/session/second-factor', { password }, language)).json() as Promise<{ secret: string; uri: string }>
+}
+
+/** Takes it into use and gives the recovery codes, which are shown this once. */
+export async function confirmSecondFactor(session: Session, code: string, language: string): Promise<string[]> {
+  const response = await write(session, 'POST', '/session/second-factor', { code }, language)
+  return ((await response.json()) as { recoveryCodes: string[] }).recoveryCodes
+}
+
+async function write(session: Session, method: string, path: string, body: object, language: string): Promise<Response> {
+  const headers = { 'Content-Type': 'application/json', 'Accept-Language': language, 'Wangge-CSRF': session.csrf }
+  const response = await send(path, { method, headers, body: JSON.stringify(body) })
+  if (!response.ok) throw await readProblem(response)
+  return response
 }

@@ -17,12 +17,13 @@ export type CallerState =
   | { state: 'checking' }
   | { state: 'signed-out'; ended: boolean }
   | { state: 'failed'; failure: Failure }
+  | { state: 'pending'; session: Session }
   | { state: 'ready'; caller: Caller }
 
 interface CallerContext {
   state: CallerState
   /** Opens a session; throws `Problem` or `Unreachable`. */
-  signIn: (account: string, password: string) => Promise<void>
+  signIn: (account: string, password: string, code?: string) => Promise<void>
   signOut: () => Promise<void>
   /** Asks the server again who is signed in. */
   recheck: () => void
@@ -77,6 +78,10 @@ export function CallerProvider({ language, children }: { language: string; child
       setState((before) => ({ state: 'signed-out', ended: before.state === 'ready' }))
       return
     }
+    if (session.pending !== null) {
+      setState({ state: 'pending', session })
+      return
+    }
     return unlessStale(
       loadCaller(session, language),
       (caller) => setState({ state: 'ready', caller }),
@@ -95,8 +100,8 @@ export function CallerProvider({ language, children }: { language: string; child
       report: (failure) => {
         if (failure.kind === 'signed-out') setSession(null)
       },
-      signIn: async (account, password) => {
-        const opened = await openSession(account, password, language)
+      signIn: async (account, password, code) => {
+        const opened = await openSession(account, password, code, language)
         setState({ state: 'checking' })
         setSession(opened)
         channel.current?.postMessage('signed in')

@@ -11,6 +11,8 @@ import { addressAfterSignIn, signInAddress } from './next-address'
 
 const RegisterPage = lazy(() => import('../screens/register/RegisterPage').then((module) => ({ default: module.RegisterPage })))
 const SignIn = lazy(() => import('../screens/sign-in/SignIn').then((module) => ({ default: module.SignIn })))
+const Pending = lazy(() => import('../screens/sign-in/Pending').then((module) => ({ default: module.Pending })))
+const MySignIns = lazy(() => import('../screens/sign-in/MySignIns').then((module) => ({ default: module.MySignIns })))
 const Workbench = lazy(() => import('../screens/workbench/Workbench').then((module) => ({ default: module.Workbench })))
 
 /** The console, at /admin/. */
@@ -38,12 +40,14 @@ function Doors() {
   if (state.state === 'signed-out') {
     return atDoor ? <SignIn ended={state.ended} /> : <Redirect to={signInAddress(location, search)} replace />
   }
+  if (state.state === 'pending') return <Pending session={state.session} />
   if (state.state === 'checking') return <Waiting />
   if (atDoor) return <Redirect to={addressAfterSignIn(search)} replace />
   return (
     <Frame>
       <Switch>
         <Route path="/" component={Workbench} />
+        <Route path="/sign-ins" component={MySignIns} />
         <Route path="/registers/:field" component={RegisterPage} />
         <Route component={NotFound} />
       </Switch>

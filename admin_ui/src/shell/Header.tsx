@@ -2,7 +2,7 @@
 import { MenuOutlined, UserOutlined } from '@ant-design/icons'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link } from 'wouter'
+import { Link, useLocation } from 'wouter'
 import { Brand } from '../kit/Brand'
 import { AppearanceChoice, LanguageChoice, MenuButton } from '../kit/Choices'
 import { useCaller, useCallerContext } from '../schema/caller'
@@ -62,13 +62,20 @@ function AccountMenu() {
   const { me, session } = useCaller()
   const { signOut } = useCallerContext()
   const [failed, setFailed] = useState(false)
+  const [, go] = useLocation()
   const name = me.account?.name ?? session.account
   return (
     <span className="wg-account">
       <MenuButton
         label={`${t('shell.account')} ${name}`}
-        items={[{ key: 'sign-out', label: t('shell.signOut') }]}
-        onChoose={() => void signOut().then(() => setFailed(false), () => setFailed(true))}
+        items={[
+          { key: 'sign-ins', label: t('signIns.title') },
+          { key: 'sign-out', label: t('shell.signOut') },
+        ]}
+        onChoose={(key) => {
+          if (key === 'sign-ins') go('/sign-ins')
+          else void signOut().then(() => setFailed(false), () => setFailed(true))
+        }}
       >
         <UserOutlined aria-hidden="true" />
         <span className="wg-account-name">{name}</span>

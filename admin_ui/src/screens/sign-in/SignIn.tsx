@@ -2,13 +2,11 @@
 import { Button, Input, type InputRef } from 'antd'
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { AppearanceChoice, LanguageChoice } from '../../kit/Choices'
-import { Brand } from '../../kit/Brand'
-import { useTitle } from '../../kit/Page'
 import { Notice } from '../../kit/States'
 import { useCallerContext } from '../../schema/caller'
-import { GridFigure } from './GridFigure'
-import { sentenceFor } from './refusal'
+import { Gate } from './Gate'
+import { Labelled } from './Labelled'
+import { asksForCode, sentenceFor } from './refusal'
 
 interface Mistakes {
   account?: boolean
@@ -18,31 +16,10 @@ interface Mistakes {
 /** The page at /admin/sign-in; after success the shell leads on. */
 export function SignIn({ ended }: { ended: boolean }) {
   const { t } = useTranslation()
-  useTitle(t('signIn.title'))
   return (
-    <div className="wg-signin">
-      <aside className="wg-signin-figure">
-        <GridFigure label={t('signIn.figure')} />
-        <div className="wg-signin-claim">
-          <p className="wg-signin-claim-title">{t('signIn.claim')}</p>
-          <p>{t('signIn.claimDetail')}</p>
-        </div>
-      </aside>
-      <div className="wg-signin-side">
-        <header className="wg-signin-head">
-          <Brand />
-          <span className="wg-signin-choices">
-            <LanguageChoice />
-            <AppearanceChoice />
-          </span>
-        </header>
-        <main className="wg-signin-main" id="main">
-          <h1>{t('signIn.title')}</h1>
-          <p className="wg-muted">{t('signIn.lead')}</p>
-          <SignInForm ended={ended} />
-        </main>
-      </div>
-    </div>
+    <Gate title={t('signIn.title')} lead={t('signIn.lead')}>
+      <SignInForm ended={ended} />
+    </Gate>
   )
 }
 
@@ -51,13 +28,18 @@ function SignInForm({ ended }: { ended: boolean }) {
   const { signIn } = useCallerContext()
   const [account, setAccount] = useState('')
   const [password, setPassword] = useState('')
+  const [code, setCode] = useState<string | null>(null)
   const [mistakes, setMistakes] = useState<Mistakes>({})
   const [refusal, setRefusal] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const accountBox = useRef<InputRef>(null)
   const passwordBox = useRef<InputRef>(null)
+  const codeBox = useRef<InputRef>(null)
 
   useEffect(() => accountBox.current?.focus(), [])
+  useEffect(() => {
+    if (code === '') codeBox.current?.focus()
+  }, [code])
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault()
@@ -69,8 +51,15 @@ function SignInForm({ ended }: { ended: boolean }) {
     if (missing.password) return passwordBox.current?.focus()
     setBusy(true)
     try {
-      await signIn(account.trim(), password)
+      await signIn(account.trim(), password, code?.trim() || undefined)
     } catch (error) {
+      if (asksForCode(error)) {
+        setRefusal(code === null ? null : error)
+        setCode('')
+        setBusy(false)
+        return
+      }
+      setCode(null)
       setPassword('')
       setRefusal(error)
       setBusy(false)
@@ -119,30 +108,28 @@ function SignInForm({ ended }: { ended: boolean }) {
           onChange={(event) => setPassword(event.target.value)}
         />
       </Labelled>
+      {code === null ? null : (
+        <Labelled id="code" label={t('signIn.code')} mistake={null}>
+          <Input
+            id="code"
+            ref={codeBox}
+            size="large"
+            name="code"
+            autoComplete="one-time-code"
+            inputMode="text"
+            maxLength={20}
+            value={code}
+            aria-describedby="code-help"
+            onChange={(event) => setCode(event.target.value)}
+          />
+          <p className="wg-muted" id="code-help">
+            {t('signIn.codeHelp')}
+          </p>
+        </Labelled>
+      )}
       <Button type="primary" htmlType="submit" size="large" block disabled={busy} aria-busy={busy}>
         {busy ? t('signIn.submitting') : t('signIn.submit')}
       </Button>
     </form>
-  )
-}
-
-interface LabelledProps {
-  id: string
-  label: string
-  mistake: string | null
-  children: React.ReactNode
-}
-
-function Labelled({ id, label, mistake, children }: LabelledProps) {
-  return (
-    <div className="wg-labelled">
-      <label htmlFor={id}>{label}</label>
-      {children}
-      {mistake ? (
-        <p className="wg-mistake" id={`${id}-mistake`} role="alert">
-          {mistake}
-        </p>
-      ) : null}
-    </div>
   )
 }
