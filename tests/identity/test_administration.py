@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import itertools
 from typing import Any
@@ -307,3 +308,33 @@ async def test_what_is_done_and_what_is_denied_stands_in_the_ledger(town: Town) 
         ("denied:create_post", "post.role_not_yours"),
         ("create_account", None),
     ]
+
+
+async def test_two_administrators_who_end_each_other_at_once_leave_one(town: Town) -> None:
+    first, second = "yunyan-admin", f"second-{next(NUMBERS)}"
+    made = await town.city.data("city-admin", CREATE, {"login": second, "area": await town.area(YUNYAN)})
+    account = made["createAccount"]["node"]["id"]
+    await town.give("city-admin", account, "district_admin", "520103", YUNYAN)
+    token = await town.city.data("city-admin", TOKEN, {"i": {"account": account}})
+    town.city.accounts[second] = {"token": token["createToken"]["token"]}
+    others = """SELECT p.id::text FROM wangge.post p JOIN wangge.account a ON a.id = p.account
+    WHERE p.role = 'district_admin' AND a.login <> ALL($1) AND p.area_id = $2 AND (p.valid_to IS NULL OR p.valid_to > now())"""
+    for row in await town.owner.fetch(others, [first, second], await town.area(YUNYAN)):
+        assert await town.done("city-admin", by_id("endPost"), row["id"]) == []
+    ends = (
+        town.done(first, by_id("endPost"), await town.post(second)),
+        town.done(second, by_id("endPost"), await town.post(first)),
+    )
+    answers = await asyncio.gather(*ends)
+    assert sorted(answer == [] for answer in answers) == [False, True]
+    left = """SELECT count(*) FROM wangge.post WHERE role = 'district_admin' AND area_id = $1
+    AND (valid_to IS NULL OR valid_to > clock_timestamp())"""
+    assert await town.owner.fetchval(left, await town.area(YUNYAN)) == 1
+
+
+async def test_a_write_that_has_begun_is_waited_for_and_in_the_end_not_for_ever(town: Town) -> None:
+    account = await town.new()
+    async with town.owner.transaction() as writing:
+        await writing.execute("SELECT pg_advisory_xact_lock_shared(7146001)")
+        assert await town.done("nanming-admin", by_id("disableAccount"), account) == ["database.busy"]
+    assert await town.done("nanming-admin", by_id("disableAccount"), account) == []

@@ -266,3 +266,17 @@ def test_a_password_is_long_not_the_login_and_not_common(password: str, wrong: s
     with pytest.raises(Invalid) as refused:
         checked_password(password, "li.na")
     assert refused.value.code == wrong
+
+
+@pytest.mark.parametrize(
+    "bearer",
+    [
+        "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiJjaXR5LWFkbWluIiwiZXhwIjo0MTAyNDQ0ODAwfQ.",
+        "eyJhbGciOiJIUzI1NiIsImtpZCI6Ii4uLy4uL2Rldi9udWxsIn0.eyJzdWIiOiJjaXR5LWFkbWluIn0.AAAA",
+        "wg_0000000000000000_secret",
+        "wg__",
+    ],
+)
+async def test_only_tokens_of_the_own_making_are_taken_whatever_they_say(town: Town, bearer: str) -> None:
+    answer = await town.city.http.post("/graphql", json=ME, headers={"authorization": f"Bearer {bearer}"})
+    assert answer.status_code == 401
