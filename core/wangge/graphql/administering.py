@@ -25,6 +25,7 @@ from ..identity.delegation import (
     load_delegation,
     wanted_post,
 )
+from ..identity.second_factor import SecondFactor
 from ..identity.sessions import end_session, set_password
 from ..identity.tokens import create_token, end_token
 from ..policy.scope import Scope
@@ -125,14 +126,18 @@ class Administrator:
 
         return await self._change(action, "account", account, work)
 
-    async def set_initial_password(self, account: UUID, check: Callable[[str, str], str], given: str | None) -> str:
-        """A first password, which its owner must change; returns it."""
+    async def set_initial_password(
+        self, account: UUID, check: Callable[[str, str], str], given: str | None, *, reset: bool
+    ) -> str:
+        """A first password, which its owner must change; returns it. With `reset` the second factor is gone too."""
 
         async def work(connection: Any) -> str:
             stored = await self._account(connection, account, "setInitialPassword")
             await self._check_gains(connection, stored)
             password = check(given, stored["login"]) if given is not None else secrets.token_urlsafe(12)
             await set_password(connection, account, password, first=True, actor=self._actor)
+            if reset:
+                await SecondFactor(self._kit.keys).remove(connection, account, actor=self._actor)
             return password
 
         return await self._change("set_password", "account", account, work)

@@ -221,15 +221,22 @@ class Mutation:
         return AccountPayload(node=Ref("wangge.account", made) if made else None, errors=errors)
 
     @strawberry.mutation(
-        description="Set a first password, which its owner must change at the next sign-in; one is made when none is given.",
+        description="Set a first password, which its owner must change at the next sign-in; one is made when none is given. "
+        "`resetSecondFactor` is for owners who lost theirs.",
         metadata=needs("account", "setInitialPassword"),
     )
     async def set_initial_password(
-        self, info: strawberry.Info, account: strawberry.ID, password: str | None = None
+        self,
+        info: strawberry.Info,
+        account: strawberry.ID,
+        password: str | None = None,
+        reset_second_factor: bool = False,
     ) -> AccountPayload:
         """A first password."""
         id_ = row_id(account)
-        work = Administrator(info.context).set_initial_password(id_, checked_password, password)
+        work = Administrator(info.context).set_initial_password(
+            id_, checked_password, password, reset=reset_second_factor
+        )
         made, errors = await outcome(info, work)
         shown = made if password is None else None
         return AccountPayload(node=Ref("wangge.account", id_) if made else None, password=shown, errors=errors)

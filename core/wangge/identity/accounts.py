@@ -12,11 +12,12 @@ from .trail import OPERATOR, note
 
 ACCOUNT = """INSERT INTO wangge.account (id, revision, created_at, updated_at, created_by, area_id, area_ord, district_id,
   login, name, state, person, expires_at)
-SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, 'ACTIVE', $5, $7 FROM wangge.area a WHERE a.id = $6"""
+SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, 'ACTIVE', $5, $7 FROM wangge.area a WHERE a.id = $6
+RETURNING district_id"""
 POST = """INSERT INTO wangge.post (id, revision, created_at, updated_at, created_by, area_id, area_ord, district_id,
   account, role, unit, valid_from, valid_to, substitutes)
 SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, $5, coalesce($6, now()), $7, $9 FROM wangge.area a
-WHERE a.id = $8"""
+WHERE a.id = $8 RETURNING district_id"""
 ENABLE = """INSERT INTO wangge.enablement (id, revision, created_at, updated_at, created_by, module, district, valid_from)
 SELECT $1, 1, now(), now(), $2, m.id, $3, now() FROM wangge.module m WHERE m.code = $4 AND NOT EXISTS
   (SELECT 1 FROM wangge.enablement e WHERE e.module = m.id AND e.district IS NOT DISTINCT FROM $3
@@ -48,8 +49,8 @@ async def create_account(
             "account.login_taken", f'the login "{login}" is taken: choose another', login=login, path=["login"]
         )
     account = uuid7()
-    await connection.execute(ACCOUNT, account, by, login, name, person, area, expires_at)
-    await note(connection, actor, "create_account", "wangge.account", account)
+    district = await connection.fetchval(ACCOUNT, account, by, login, name, person, area, expires_at)
+    await note(connection, actor, "create_account", "wangge.account", account, district=district)
     return account
 
 
@@ -71,8 +72,8 @@ async def create_post(
     `substitutes` names the post for whose holder this one stands in; it ends with that one at the latest.
     """
     post = uuid7()
-    await connection.execute(POST, post, by, account, role, unit, since, until, area, substitutes)
-    await note(connection, actor, "create_post", "wangge.post", post)
+    district = await connection.fetchval(POST, post, by, account, role, unit, since, until, area, substitutes)
+    await note(connection, actor, "create_post", "wangge.post", post, district=district)
     await connection.fetchval("SELECT wangge.touch('post', $1)", f"account:{account}")
     return post
 

@@ -23,7 +23,8 @@ FROM wangge.token t JOIN wangge.secret s ON s.owner_id = t.id AND s.kind = 'toke
 WHERE t.public_id = $1 AND t.removed_at IS NULL"""
 CREATE = """INSERT INTO wangge.token (id, revision, created_at, updated_at, created_by, account, public_id, label, expires_at,
   area_id, area_ord, district_id)
-SELECT $1, 1, now(), now(), $2, a.id, $3, $4, $5, a.area_id, a.area_ord, a.district_id FROM wangge.account a WHERE a.id = $6"""
+SELECT $1, 1, now(), now(), $2, a.id, $3, $4, $5, a.area_id, a.area_ord, a.district_id FROM wangge.account a WHERE a.id = $6
+RETURNING district_id"""
 
 
 def refused() -> Unauthenticated:
@@ -44,7 +45,7 @@ async def create_token(
 ) -> str:
     """Make a token for an account and return it: it is shown this once. `posts` limits it to some of the account's posts."""
     row, public, secret = uuid7(), secrets.token_hex(8), secrets.token_urlsafe(32).replace("_", "-")
-    await connection.execute(CREATE, row, by, public, label, expires_at, account)
+    district = await connection.fetchval(CREATE, row, by, public, label, expires_at, account)
     await connection.execute(
         "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'token', $2)",
         row,
@@ -54,7 +55,7 @@ async def create_token(
         "INSERT INTO wangge.token_posts (row_id, target_id, ord) VALUES ($1, $2, $3)",
         [(row, post, at) for at, post in enumerate(sorted(posts))],
     )
-    await note(connection, actor, "create_token", "wangge.token", row)
+    await note(connection, actor, "create_token", "wangge.token", row, district=district)
     return f"wg_{public}_{secret}"
 
 
