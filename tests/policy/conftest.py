@@ -1,3 +1,4 @@
 """The served city for the tests of this folder."""
 
 from tests.city import *  # noqa: F403 # fixtures
+from tests.policy.rule_sets import *  # noqa: F403 # fixtures

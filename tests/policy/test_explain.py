@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.city import City
+from tests.policy.commands import outside
 from wangge.cli import main
 from wangge.store.pool import Pool
 from wangge.values import uuid7
@@ -35,15 +36,6 @@ async def person_in(owner: Pool, grid: str, *, inside: bool) -> str:
 def grid_of(city: City, login: str) -> str:
     """The area of a demonstration account."""
     return city.accounts[login]["area_code"]
-
-
-def outside(monkeypatch: pytest.MonkeyPatch, city: City) -> None:
-    """The environment of a command that works on the city."""
-    where = f"host={city.database.host}&port={city.database.port}"
-    monkeypatch.setenv("WANGGE_HOME", str(city.settings.home))
-    monkeypatch.setenv("WANGGE_DATABASE_URL", f"postgresql://wangge_app@/{city.database.name}?{where}")
-    monkeypatch.setenv("WANGGE_KEY_FILE", str(next((city.settings.home / "keys").iterdir())))
-    monkeypatch.setenv("WANGGE_S3_URL", "http://a:b@127.0.0.1:9/c")
 
 
 async def test_the_caller_is_told_its_own_level_and_rules(city: City, city_owner: Pool) -> None:

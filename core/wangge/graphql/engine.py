@@ -177,7 +177,7 @@ CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (me.Query, None),
     (access.Query, None),
     (administration.Query, administration.Mutation),
-    (None, rules.Mutation),
+    (rules.Query, rules.Mutation),
 )
 """the core's own root fields: (Query, Mutation) of a file each."""
 

@@ -201,11 +201,9 @@ class Graft:
                     type_.name, lambda: self._inputs(type_), description=type_.description
                 )
             return self._made[type_.name]
-        return (
-            type_
-            if not is_scalar_type(type_) or is_specified_scalar_type(type_)
-            else self._made.setdefault(type_.name, type_)
-        )
+        if is_scalar_type(type_) and is_specified_scalar_type(type_):
+            return type_
+        return self._made.setdefault(type_.name, type_)
 
     def _inputs(self, type_: GraphQLInputObjectType) -> dict[str, GraphQLInputField]:
         """The fields of an input, with their defaults."""

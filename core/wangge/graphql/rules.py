@@ -11,13 +11,17 @@ import msgspec
 import strawberry
 from strawberry.scalars import JSON
 
-from ..errors import Conflict, Denied, Unavailable
+from ..errors import Conflict, Denied, Invalid, Unavailable
 from ..identity import rule_drafts as drafts
+from ..identity.differences import Differences, Witness
+from ..policy.difference import Line, told
 from ..policy.rule_drafts import check, needs_second, outside
-from ..policy.rule_sets import Problem, RuleSet, applied, module_defaults, read
+from ..policy.rule_sets import Problem, RuleSet, applied, field_name, module_defaults, read
 from ..policy.world import World
 from ..records.storing import check_fresh
 from ..surface import Ref
+from .access import AccessLevel
+from .access import told as told_level
 from .sentences import Refusals
 
 DRAFT = "wangge.draft"
@@ -83,6 +87,78 @@ class Payload:
     version: int | None = strawberry.field(description="The version of the published rules.")
     widens: list[Widening] = strawberry.field(description="Why a second person must agree.")
     errors: list[DraftError]
+
+
+@strawberry.type(name="RuleWitness", description="A row that changes, with cells that the reader sees anyway.")
+class RowWitness:
+    """Shows nothing new."""
+
+    id: strawberry.ID
+    cells: JSON
+
+
+@strawberry.type(name="RuleDifference", description="A change of level for a role, counted over the rows.")
+class RuleDifference:
+    """One line of a difference."""
+
+    role: str
+    entity: str
+    action: str
+    field: str | None = strawberry.field(description="Null: the row itself.")
+    purpose: str | None = strawberry.field(description="The purpose of a reveal.")
+    was: AccessLevel
+    now: AccessLevel
+    rows: int
+    districts: int
+    text: str = strawberry.field(description="The line as a sentence.")
+    witnesses: list[RowWitness] = strawberry.field(description="Some of the rows, where the reader may see any.")
+
+
+@strawberry.type
+class Query:
+    """The core's root fields on drafts of rules."""
+
+    @strawberry.field(description="What a draft would give to and take from each role.", metadata={"needs": EDIT})
+    async def rule_draft_difference(self, info: strawberry.Info, id: Id) -> list[RuleDifference]:
+        """Counted over all rows, by SQL over both policies. Raises Denied or Conflict."""
+        context: Any = info.context
+        _may(context, EDIT)
+        async with context.pool.transaction() as connection:
+            draft = await _open(connection, id, None)
+        sets, wrong = read(context.model, draft.changes)
+        if wrong:
+            raise Invalid(wrong[0].code, _error(context, wrong[0]).message, **wrong[0].facts)
+        world: World = context.scopes.world
+        async with context.pool.transaction(isolation="repeatable_read", readonly=True) as connection:
+            differences = Differences(connection, context.records.kit.catalog)
+            lines = await differences.lines(world, after_of(world, sets))
+            return [_line(context, line, await differences.witnesses(context.scope, line)) for line in lines]
+
+
+def _line(context: Any, line: Line, witnesses: Sequence[Witness]) -> RuleDifference:
+    """A line on the wire, fields by their present names."""
+    entity = context.model.entities[line.entity]
+    english = context.language.startswith("en")
+    named = msgspec.structs.replace(line, field=field_name(context.model, line.entity, line.field))
+    return RuleDifference(
+        role=line.role,
+        entity=line.entity,
+        action=line.action,
+        field=named.field,
+        purpose=line.purpose,
+        was=told_level(line.was),
+        now=told_level(line.now),
+        rows=line.rows,
+        districts=line.districts,
+        text=told(named, entity.plural if english else entity.label.zh, context.language),
+        witnesses=[_witness(each) for each in witnesses],
+    )
+
+
+def _witness(found: Witness) -> RowWitness:
+    """A witness on the wire."""
+    cells: Any = found.cells
+    return RowWitness(id=strawberry.ID(str(found.id)), cells=cells)
 
 
 @strawberry.type
@@ -286,7 +362,7 @@ def _payload(
 
 
 def _error(context: Any, problem: Problem) -> DraftError:
-    told = Refusals(context.records.kit.sentences)(
+    refused = Refusals(context.records.kit.sentences)(
         Conflict(problem.code, problem.code, **problem.facts), context.language
     )
-    return DraftError(index=0, path=list(problem.path), code=problem.code, message=told["message"])
+    return DraftError(index=0, path=list(problem.path), code=problem.code, message=refused["message"])

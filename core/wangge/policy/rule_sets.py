@@ -195,6 +195,16 @@ def fields_by_path(model: Model, entity: str) -> dict[str, Field]:
     return known
 
 
+def field_name(model: Model, entity: str, field: str | None) -> str | None:
+    """The present name of a field id, parts as `<list>.<part>`."""
+    head, _, rest = (field or "").partition(".")
+    found = model.fields_of(entity).get(head)
+    if found is None:
+        return field
+    part = next((p.name for p in found.fields if p.id == rest), rest)
+    return f"{found.name}.{part}" if rest else found.name
+
+
 def _uuid(text: str | None) -> UUID | None:
     try:
         return UUID(text) if text is not None else None
