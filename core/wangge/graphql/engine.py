@@ -42,6 +42,7 @@ from .plans import (
     coerce,
     read_operation,
 )
+from .previewing import previewing
 from .reading import Reader
 from .run import Run
 from .schema import META, SchemaBuilder, assemble
@@ -108,12 +109,16 @@ class Engine:
             return Answer(made, executed=False, status=error.status, retry_after=error.facts.get("retry_after"))
 
     async def _execute(self, request: Request, scope: Scope, credential: Any) -> Answer:
+        if request.preview is not None:
+            scope, credential = await previewing(self._scopes, self._pool, scope, credential, request.preview), None
         if request.purpose is not None and not scope.shape.may_name(request.purpose):
             raise Denied("purpose.not_allowed", "the header Wangge-Purpose names no purpose that the caller may use")
         caller = self.schema(scope.shape, request.language)
         operation = self._operation(caller.schema, request, scope.shape)
         if request.reads_only and not operation.is_query:
             raise NeedsPost("request.mutation_over_get", "a mutation needs POST")
+        if request.preview is not None and not operation.is_query:
+            raise Denied("preview.reads_only", "a preview only reads: leave Wangge-Preview-As away to write")
         variables = coerce(caller.schema, operation, request.variables)
         plan = self._plan(caller, operation, request, scope, variables)
         run = Run(self, caller, operation, scope, credential, variables, request)

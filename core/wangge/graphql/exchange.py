@@ -30,6 +30,8 @@ class Request(msgspec.Struct, frozen=True):
     reads_only: bool = False
     purpose: str | None = None
     """the purpose that the request names (PERMISSIONS.md 3)."""
+    preview: str | None = None
+    """the role as which the caller looks (PERMISSIONS.md 6)."""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -195,4 +195,5 @@ def _checked(given: Any, headers: Mapping[str, str], *, reads_only: bool) -> Req
         language_of(headers),
         reads_only,
         headers.get("wangge-purpose", "").strip() or None,
+        headers.get("wangge-preview-as", "").strip() or None,
     )

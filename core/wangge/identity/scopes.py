@@ -16,9 +16,10 @@ import structlog
 from ..errors import PolicyError, Unauthenticated, Unavailable
 from ..model.types import Model
 from ..policy.build import build_scope
+from ..policy.preview import preview_scope
 from ..policy.roles import Roles
 from ..policy.scope import Scope
-from ..policy.world import World
+from ..policy.world import Facts, World
 from ..store.clock import DatabaseClock
 from ..store.connection import LOST
 from .loading import COUNTERS, load_facts, load_world
@@ -203,8 +204,18 @@ class Scopes:
             self._scopes.popitem(last=False)
         return made
 
+    async def preview(self, credential: Credential, role: str, right: tuple[str, str]) -> Scope:
+        """The Scope of a preview as a role, made anew each time. Raises Unauthenticated as `scope` does."""
+        await self.confirm()
+        return preview_scope(self.world, self.roles, await self._facts(credential), role, right)
+
     async def _build(self, credential: Credential) -> Scope:
         """Read the facts and compile the grants."""
+        facts = await self._facts(credential)
+        return build_scope(self.world, self.roles, facts)
+
+    async def _facts(self, credential: Credential) -> Facts:
+        """Who the caller is and which posts it holds."""
         async with self._lock:
             if self._connection is None or self._roles is None:
                 raise _unconfirmed()
@@ -219,7 +230,7 @@ class Scopes:
             )
             if facts is None:
                 raise Unauthenticated("auth.account_disabled", "this account cannot be used any more")
-            return build_scope(self.world, self._roles, facts)
+            return facts
 
 
 def _unconfirmed() -> Unavailable:

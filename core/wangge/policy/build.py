@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -36,14 +36,19 @@ class Found(msgspec.Struct, frozen=True):
     purpose: str | None = None
 
 
-def build_scope(world: World, roles: Roles, facts: Facts) -> Scope:
-    """The Scope of a caller; without posts nothing is granted."""
+Narrow = Callable[[list[Found]], list[Found]]
+
+
+def build_scope(world: World, roles: Roles, facts: Facts, *, narrow: Narrow | None = None) -> Scope:
+    """The Scope of a caller; without posts nothing is granted. `narrow` makes fewer grants of those of all posts."""
     found: list[Found] = []
     prohibits: Prohibited = {}
     for post in facts.posts:
         rules = roles.effective(post.role, post.district)
         found += grants_of_post(world, facts, post, rules)
         _collect_prohibits(prohibits, post, rules)
+    if narrow is not None:
+        found = narrow(found)
     slots, entities = _united(world, found, prohibits)
     modules = frozenset(m for post in facts.posts for m in _modules(world, facts, post))
     names = frozenset(post.role for post in facts.posts)

@@ -139,6 +139,11 @@ class Shape(msgspec.Struct, frozen=True):
         """The entity's grants, or None when the caller must not know that it exists."""
         return self.entities.get(name)
 
+    def may(self, entity: str, action: str) -> bool:
+        """Whether some grant of an action is there."""
+        found = self.entities.get(entity)
+        return found is not None and bool(found.grants(action))
+
     def may_name(self, purpose: str) -> bool:
         """Whether some rule of the caller is for a purpose."""
         return any(
