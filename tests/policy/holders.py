@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from tests.city import City
 from wangge.crypto import load_keys
 from wangge.identity.accounts import create_account, create_post
 from wangge.identity.tokens import create_token
+from wangge.model.conditions import parse_filter
+from wangge.model.load import load_model
+from wangge.modules.discover import discover
 from wangge.store.pool import Pool
+from wangge.values import uuid7
+
+MODEL = load_model([m.folder for m in discover()])
+ROLE = """INSERT INTO wangge.role (id, revision, created_at, updated_at, code, zh, en, module, inherits)
+VALUES ($1, 1, now(), now(), $2, $2, $2, 'test', $3)"""
+RULE = """INSERT INTO wangge.rule (id, revision, created_at, updated_at, role, entity, actions, fields, condition, purpose, effect,
+  via, origin, district, version) VALUES ($1, 1, now(), now(), $2, $3, $4, $5, $6, $7, $8, $9, 'published', $10, 1)"""
 
 
 async def area_id(owner: Pool, code: str) -> UUID:
@@ -28,3 +42,18 @@ async def hire(city: City, owner: Pool, login: str, *posts: tuple[str, str], per
         token = await create_token(connection, load_keys(city.settings.home, None), account)
     city.accounts[login] = {"account": login, "token": token, "area_code": posts[0][1], "role": posts[0][0]}
     return login
+
+
+async def define(owner: Pool, role: str, *rules: dict[str, Any], inherits: Sequence[str] = ()) -> str:
+    """Store a role with rules {entity, actions, fields, where, purpose, effect, via, district}; its name."""
+    async with owner.transaction() as connection:
+        await connection.execute(ROLE, uuid7(), role, list(inherits))
+        for rule in rules:
+            where = rule.get("where")
+            condition = msgspec.to_builtins(parse_filter(MODEL, rule["entity"], where)) if where is not None else None
+            await connection.execute(
+                RULE, uuid7(), role, rule["entity"], rule["actions"].split(), rule.get("fields") or {}, condition,
+                rule.get("purpose"), rule.get("effect", "ALLOW"), rule.get("via"), rule.get("district"),
+            )  # fmt: skip
+        await connection.execute("SELECT wangge.touch('rule', $1)", f"role:{role}")
+    return role

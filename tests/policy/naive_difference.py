@@ -41,7 +41,8 @@ class Cells:
         names_ = {role, *INHERITS.get(role, ())}
         here = [r for r in self.rules if r["role"] in names_ and r.get("district") in (None, district)]
         own = {(r["role"], r["entity"]) for r in here if r.get("district") is not None}
-        return [r for r in here if r.get("district") is not None or (r["role"], r["entity"]) not in own]
+        stays = [r.get("district") is not None or r["effect"] == "prohibit" for r in here]
+        return [r for r, kept in zip(here, stays, strict=True) if kept or (r["role"], r["entity"]) not in own]
 
     def levels(self, role: str, district: UUID | None, entity: str, action: str, row: Any) -> dict[str | None, int]:
         """Field -> level above hidden; the row itself under None."""
@@ -106,12 +107,6 @@ def difference(before: Cells, after: Cells) -> dict[Key, tuple[int, int]]:
     return {key: (len(found), len(places[key])) for key, found in rows.items()}
 
 
-def prohibited(rule: Rule, rules: Sequence[Rule]) -> bool:
-    """Whether a prohibition stands beside a district's own rule: those hold city-wide and have no place here."""
-    pair = (rule["role"], rule["entity"])
-    return any(r["effect"] == "prohibit" and (r["role"], r["entity"]) == pair for r in rules)
-
-
 class Pairs:
     """Generates rule sets, and changes of them."""
 
@@ -123,11 +118,9 @@ class Pairs:
     def pair(self) -> tuple[list[Rule], list[Rule]]:
         """A rule set and another: some rules dropped, some changed, some new."""
         before = [self.rule() for _ in range(self.random.randrange(0, 7))]
-        before = [r for r in before if "district" not in r or not prohibited(r, before)]
         after = [r for r in before if self.random.random() < 0.7]
         after = [self.changed(r) if self.random.random() < 0.4 else r for r in after]
-        after += [self.rule() for _ in range(self.random.randrange(0, 4))]
-        return before, [r for r in after if "district" not in r or not prohibited(r, after)]
+        return before, [*after, *(self.rule() for _ in range(self.random.randrange(0, 4)))]
 
     def rule(self) -> Rule:
         """Any rule."""
@@ -168,8 +161,7 @@ class Pairs:
         paths += [f"{f.name}.{p.name}" for f in self.world.fields(entity).values() for p in f.fields]
         chosen = self.random.sample(paths, min(len(paths), self.random.randrange(0, 5)))
         if effect != "allow":
-            chosen = [f.name for f in self.world.fields(entity).values() if f.name in chosen and not f.fields]
-            return dict.fromkeys(chosen, "clear") if effect == "deny" and self.random.random() < 0.7 else {}
+            return {name: self.random.choice(RANKS) for name in chosen} if effect == "deny" and chosen else {}
         found = {name: self.random.choice(RANKS) for name in chosen}
         return {"*": self.random.choice(RANKS[1:]), **found} if self.random.random() < 0.5 else found
 

@@ -134,6 +134,10 @@ async def test_only_the_security_administrator_has_the_mutations(city: City) -> 
             [("changes/0/rules/0/where", "draft.condition")],
         ),
         (
+            rules("mediator", "base.compound", allow("list"), district="0190a000-0000-7000-8000-000000000000"),
+            [("changes/0/district", "draft.unknown_district")],
+        ),
+        (
             rules("mediator", "base.compound", allow("list"), district="no district"),
             [("changes/0/district", "draft.unknown_district")],
         ),

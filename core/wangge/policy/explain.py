@@ -6,16 +6,16 @@ what they come to. None of it uses the grants of the account's own Scope, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from ..model.filter import Filter
-from ..model.types import Field, Model
+from ..model.types import Model
 from .build import CORE, module_reach, names_post
-from .levels import OPEN, levels
+from .levels import levels, taken
 from .roles import Roles
 from .scope import EntityShape, Form, Grant, Level, PostReach, Scope, Shape, Slot
 from .world import Facts, HeldPost, StoredRule, World
@@ -181,30 +181,11 @@ def _level(world: World, facts: Facts, post: HeldPost, rule: StoredRule, field: 
     if rule.effect == "PROHIBIT" or (rule.effect == "DENY" and not rule.fields):
         return Level.CLEAR
     if rule.effect == "DENY":
-        return Level.CLEAR if field is not None and takes(world.model, rule, field) else Level.HIDDEN
+        return Level.CLEAR if field in taken(world.model, rule.entity, rule.fields) else Level.HIDDEN
     if field is None or field in IMPLICIT:
         return Level.CLEAR
     modules = frozenset(m for m in world.model.modules if module_reach(world, facts, post, m) is not None)
     return dict(levels(world.model, rule.entity, rule.fields, modules)).get(field, Level.HIDDEN)
-
-
-def takes(model: Model, rule: StoredRule, field: str) -> bool:
-    """Whether a deny names a field, whatever level it writes."""
-    head, _, rest = field.partition(".")
-    found = model.fields_of(rule.entity).get(head)
-    if found is None:
-        return False
-    part = next((p for p in found.fields if p.id == rest), None)
-    whole = _named(rule.fields, found)
-    return whole or (part is not None and not rule.fields.keys().isdisjoint(_paths(found, part)))
-
-
-def _named(named: Mapping[str, str], field: Field) -> bool:
-    return not named.keys().isdisjoint((field.name, field.id)) or ("*" in named and field.sensitivity in OPEN)
-
-
-def _paths(field: Field, part: Field) -> tuple[str, str]:
-    return f"{field.name}.{part.name}", f"{field.id}.{part.id}"
 
 
 def judge(question: Question, steps: Iterable[Step], held: frozenset[int]) -> Explanation:

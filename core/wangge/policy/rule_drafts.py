@@ -196,10 +196,11 @@ def widened(world: World, after: World) -> tuple[Gain, ...]:
     changed += [r for id_, r in after_rules.items() if id_ not in before_rules]
     touched = {rule.role for rule in changed}
     entities = {rule.entity for rule in changed}
+    places = {rule.district for rule in changed if rule.district in world.districts}
     names = {role for role in {*world.inherits, *touched} if _closure(world, {role}) & touched}
     gains: set[Gain] = set()
     for role in sorted(names):
-        for district in sorted({None, *(rule.district for rule in changed)}, key=str):
+        for district in (None, *sorted(places, key=str)):
             was, will = (_nominal(w, r, role, district, entities) for w, r in ((world, roles), (after, later)))
             gains |= {(role, entity, field) for entity, field in _more(was, will)}
             gains |= {(role, entity, field) for entity, field in _released(was, will, roles, later, role, district)}
