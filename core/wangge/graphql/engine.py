@@ -23,7 +23,7 @@ from ..records.outcome import StaleScope
 from ..sql.ast import ById, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import access, administration, cursors, me, rules
+from . import access, administration, cursors, differences, me, rules
 from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
 from .filters import Params
@@ -182,7 +182,7 @@ CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (me.Query, None),
     (access.Query, None),
     (administration.Query, administration.Mutation),
-    (rules.Query, rules.Mutation),
+    (differences.Query, rules.Mutation),
 )
 """the core's own root fields: (Query, Mutation) of a file each."""
 

@@ -11,17 +11,13 @@ import msgspec
 import strawberry
 from strawberry.scalars import JSON
 
-from ..errors import Conflict, Denied, Invalid, Unavailable
+from ..errors import Conflict, Denied, Unavailable
 from ..identity import rule_drafts as drafts
-from ..identity.differences import Differences, Witness
-from ..policy.difference import Line, told
 from ..policy.rule_drafts import check, needs_second, outside
-from ..policy.rule_sets import Problem, RuleSet, applied, field_name, module_defaults, read
+from ..policy.rule_sets import Problem, RuleSet, applied, module_defaults, read
 from ..policy.world import World
 from ..records.storing import check_fresh
 from ..surface import Ref
-from .access import AccessLevel
-from .access import told as told_level
 from .sentences import Refusals
 
 DRAFT = "wangge.draft"
@@ -89,78 +85,6 @@ class Payload:
     errors: list[DraftError]
 
 
-@strawberry.type(name="RuleWitness", description="A row that changes, with cells that the reader sees anyway.")
-class RowWitness:
-    """Shows nothing new."""
-
-    id: strawberry.ID
-    cells: JSON
-
-
-@strawberry.type(name="RuleDifference", description="A change of level for a role, counted over the rows.")
-class RuleDifference:
-    """One line of a difference."""
-
-    role: str
-    entity: str
-    action: str
-    field: str | None = strawberry.field(description="Null: the row itself.")
-    purpose: str | None = strawberry.field(description="The purpose of a reveal.")
-    was: AccessLevel
-    now: AccessLevel
-    rows: int
-    districts: int
-    text: str = strawberry.field(description="The line as a sentence.")
-    witnesses: list[RowWitness] = strawberry.field(description="Some of the rows, where the reader may see any.")
-
-
-@strawberry.type
-class Query:
-    """The core's root fields on drafts of rules."""
-
-    @strawberry.field(description="What a draft would give to and take from each role.", metadata={"needs": EDIT})
-    async def rule_draft_difference(self, info: strawberry.Info, id: Id) -> list[RuleDifference]:
-        """Counted over all rows, by SQL over both policies. Raises Denied or Conflict."""
-        context: Any = info.context
-        _may(context, EDIT)
-        async with context.pool.transaction() as connection:
-            draft = await _open(connection, id, None)
-        sets, wrong = read(context.model, draft.changes)
-        if wrong:
-            raise Invalid(wrong[0].code, _error(context, wrong[0]).message, **wrong[0].facts)
-        world: World = context.scopes.world
-        async with context.pool.transaction(isolation="repeatable_read", readonly=True) as connection:
-            differences = Differences(connection, context.records.kit.catalog)
-            lines = await differences.lines(world, after_of(world, sets))
-            return [_line(context, line, await differences.witnesses(context.scope, line)) for line in lines]
-
-
-def _line(context: Any, line: Line, witnesses: Sequence[Witness]) -> RuleDifference:
-    """A line on the wire, fields by their present names."""
-    entity = context.model.entities[line.entity]
-    english = context.language.startswith("en")
-    named = msgspec.structs.replace(line, field=field_name(context.model, line.entity, line.field))
-    return RuleDifference(
-        role=line.role,
-        entity=line.entity,
-        action=line.action,
-        field=named.field,
-        purpose=line.purpose,
-        was=told_level(line.was),
-        now=told_level(line.now),
-        rows=line.rows,
-        districts=line.districts,
-        text=told(named, entity.plural if english else entity.label.zh, context.language),
-        witnesses=[_witness(each) for each in witnesses],
-    )
-
-
-def _witness(found: Witness) -> RowWitness:
-    """A witness on the wire."""
-    cells: Any = found.cells
-    return RowWitness(id=strawberry.ID(str(found.id)), cells=cells)
-
-
 @strawberry.type
 class Mutation:
     """The core's mutations on drafts of rules."""
@@ -189,7 +113,7 @@ class Mutation:
         given = [_plain(each) for each in changes]
 
         async def work(connection: Any) -> Payload:
-            draft = await _open(connection, id, if_revision)
+            draft = await open_draft(connection, id, if_revision)
             wrong, second = _checked(context, title, given, EDIT)
             if wrong:
                 return _payload(context, None, wrong)
@@ -204,7 +128,7 @@ class Mutation:
         context: Any = info.context
 
         async def work(connection: Any) -> Payload:
-            draft = await _open(connection, id, if_revision)
+            draft = await open_draft(connection, id, if_revision)
             await drafts.discard(connection, context.scope.actor, draft)
             return _payload(context, draft.id, ())
 
@@ -218,7 +142,7 @@ class Mutation:
         context: Any = info.context
 
         async def work(connection: Any) -> Payload:
-            draft = await _open(connection, id, if_revision)
+            draft = await open_draft(connection, id, if_revision)
             sets, _ = read(context.model, draft.changes)
             if wrong := outside(context.scopes.world, context.scope, AGREE, sets):
                 return _payload(context, None, wrong)
@@ -235,7 +159,7 @@ class Mutation:
         context: Any = info.context
 
         async def work(connection: Any) -> Payload:
-            draft = await _open(connection, id, if_revision)
+            draft = await open_draft(connection, id, if_revision)
             wrong, second = _checked(context, draft.title, draft.changes, PUBLISH)
             if second and draft.agreed_by is None:
                 fields = ", ".join(sorted({f"{entity}.{field} ({role})" for role, entity, field in second}))
@@ -285,7 +209,7 @@ async def _in_transaction(context: Any, right: tuple[str, str], work: Work, *, a
 
     Raises Unavailable when writes hold that lock for too long.
     """
-    _may(context, right)
+    check_right(context, right)
     for n in range(TRIES):
         try:
             async with context.pool.transaction() as connection:
@@ -306,14 +230,14 @@ async def _in_transaction(context: Any, right: tuple[str, str], work: Work, *, a
     raise Unavailable("draft.busy", "the system is busy and the rules were not published: try again in a moment")
 
 
-def _may(context: Any, right: tuple[str, str]) -> None:
+def check_right(context: Any, right: tuple[str, str]) -> None:
     """Raises Denied; the field is not even there for who may not."""
     shape = context.scope.shape.entity(right[0])
     if shape is None or not shape.grants(right[1]):
         raise Denied("write.not_allowed", "the caller may not do this", entity=right[0])
 
 
-async def _open(connection: Any, id_: str, if_revision: int | None) -> drafts.Draft:
+async def open_draft(connection: Any, id_: str, if_revision: int | None) -> drafts.Draft:
     """The open draft at the revision that the caller knows. Raises Denied or Conflict."""
     try:
         row = UUID(id_)
@@ -357,11 +281,11 @@ def _payload(
         node=Ref("wangge.draft", draft) if draft is not None else None,
         version=version,
         widens=[Widening(role=role, entity=entity, field=field or "") for role, entity, field in second],
-        errors=[_error(context, problem) for problem in wrong],
+        errors=[error_of(context, problem) for problem in wrong],
     )
 
 
-def _error(context: Any, problem: Problem) -> DraftError:
+def error_of(context: Any, problem: Problem) -> DraftError:
     refused = Refusals(context.records.kit.sentences)(
         Conflict(problem.code, problem.code, **problem.facts), context.language
     )
