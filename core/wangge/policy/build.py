@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..model.filter import Compare, Every, Filter, FromActor, FromArea, Many, Not, Refers, Some
+from .consent import counted
 from .levels import levels, taken
 from .roles import Roles
 from .scope import EntityShape, Form, Grant, Level, PostReach, Prohibition, Scope, Shape, Slot
@@ -78,9 +79,10 @@ def grants_of_post(world: World, facts: Facts, post: HeldPost, rules: tuple[Stor
         if reach is None:
             continue
         fields = levels(world.model, rule.entity, rule.fields, modules)
+        allowed = counted(world.model, rule).condition
         for action in rule.actions:
             denies = [d for d in rules if d.effect == "DENY" and d.entity == rule.entity and action in d.actions]
-            for condition, kept in _denied(world, rule.condition, fields, denies):
+            for condition, kept in _denied(world, allowed, fields, denies):
                 found.append(Found(rule.entity, action, condition, rule.via, kept, post, reach, rule.purpose))
     return found
 

@@ -15,6 +15,7 @@ import msgspec
 from ..model.filter import Filter
 from ..model.types import Model
 from .build import CORE, module_reach, names_post
+from .consent import counted
 from .levels import levels, taken
 from .roles import Roles
 from .scope import EntityShape, Form, Grant, Level, PostReach, Scope, Shape, Slot
@@ -132,6 +133,7 @@ class _Probe:
 
     def step(self, roles: Roles, facts: Facts, post: HeldPost, path: tuple[str, ...], rule: StoredRule) -> Step:
         """One rule as one post has it."""
+        rule = counted(self._world.model, rule)
         module = self._world.model.entities[rule.entity].module
         reach = module_reach(self._world, facts, post, module)
         effective = any(r.id == rule.id for r in roles.effective(post.role, post.district))
