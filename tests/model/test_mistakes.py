@@ -182,6 +182,13 @@ CASES = [
     Case(DOG, "order: [{chipNo: ASC}]", "order: [{keeperPhone: ASC}]", "sealed_order", "another"),
     Case(DOG, "precision: true", "raise: {to: public, when: {bornOn: {isNull: true}}}", "raise", "stricter"),
     Case(DOG, "precision: true", "raise: {to: sensitive}", "missing", '"when"'),
+    Case(
+        DOG,
+        "precision: true",
+        "raise: {to: personal, when: {bornOn: {isNull: true}}, purposes: [contact]}",
+        "raise_purpose",
+        "no purpose of the field",
+    ),
     # keys, orderings, search, retention, layout
     Case(DOG, "fields: [chipNo], on_hidden", "fields: [chip], on_hidden", "unknown_field", '"chipNo"'),
     Case(DOG, "fields: [chipNo], on_hidden", "fields: [home], on_hidden", "unique_type", "cannot be unique"),

@@ -107,7 +107,7 @@ def _field(draft: FieldDraft, reader: ConditionReader, make: Make) -> Field:
     for which, node in draft.conditions.items():
         found = reader.read(node)
         if which == "raise":
-            changes["raises"] = Raise(draft.raise_to, found)
+            changes["raises"] = Raise(draft.raise_to, found, draft.raise_purposes)
         else:
             changes["required_when" if which == "required" else "visible_when"] = found
     if draft.parts:

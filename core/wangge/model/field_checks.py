@@ -118,6 +118,10 @@ class OneField:
             if name not in self._model.purposes and not self._words.unread("purposes.yaml"):
                 text = f'"{field.name}": "{name}" is no purpose.{nearest(name, self._model.purposes)}'
                 self._wrong("unknown_purpose", text, "purposes")
+        for name in self._draft.raise_purposes:
+            if name not in field.purposes:
+                text = f'"{field.name}": raise names "{name}", which is no purpose of the field.{nearest(name, field.purposes)}'
+                self._wrong("raise_purpose", text, "raise")
         to = self._draft.raise_to if "raise" in self._draft.conditions else field.sensitivity
         if SENSITIVITIES.index(to) < SENSITIVITIES.index(field.sensitivity) or (
             "raise" in self._draft.conditions and to == field.sensitivity

@@ -57,6 +57,7 @@ class FieldDraft:
     conditions: dict[str, Node] = dataclasses.field(default_factory=dict)
     parts: list[FieldDraft] = dataclasses.field(default_factory=list)
     raise_to: Sensitivity = "internal"
+    raise_purposes: tuple[str, ...] = ()
 
 
 def read_field(node: Node, reader_of: Reader, module: str, *, part: bool = False) -> FieldDraft | None:
@@ -201,12 +202,13 @@ def _when(reader: Reader, draft: FieldDraft, which: str) -> None:
 
 
 def _read_raise(reader: Reader, draft: FieldDraft) -> None:
-    """`raise: {to: sensitive, when: ...}`."""
-    below = reader.below("raise", f"raise of {reader.what}", ("to", "when"))
+    """`raise: {to: sensitive, when: ..., purposes: [...]}`."""
+    below = reader.below("raise", f"raise of {reader.what}", ("to", "when", "purposes"))
     if below is None or not below.ok:
         return
     to = below.choice("to", SENSITIVITIES, "sensitive", required=True)
     draft.raise_to = next((s for s in get_args(Sensitivity) if s == to), "sensitive")
+    draft.raise_purposes = below.texts("purposes")
     _when(below, draft, "raise")
 
 

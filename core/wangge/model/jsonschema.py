@@ -130,7 +130,7 @@ def _common_keys() -> Schema:
         "written_by": NAME,
         "default": {"type": ["string", "number", "boolean", "array"]},
         "sensitivity": _one(SENSITIVITIES),
-        "raise": _object({"to": _one(SENSITIVITIES), "when": FILTER}, ("to", "when")),
+        "raise": _object({"to": _one(SENSITIVITIES), "when": FILTER, "purposes": _list(TEXT)}, ("to", "when")),
         "purposes": _list(TEXT),
         "sealed": FLAG,
         "mask": _object(mask),

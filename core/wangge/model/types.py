@@ -65,10 +65,12 @@ class Mask(msgspec.Struct, frozen=True):
 
 
 class Raise(msgspec.Struct, frozen=True):
-    """`raise: {to: sensitive, when: <filter>}`: the class of a field in some rows."""
+    """`raise: {to: sensitive, when: <filter>, purposes: [...]}`: the class of a field in some rows, and what for it is shown there."""
 
     to: Sensitivity
     when: Filter
+    purposes: tuple[str, ...] = ()
+    """a rule for one of these gives the field in clear where it is raised too (core/decisions/0007)."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import msgspec
 
 from ..model.filter import Compare, Every, Filter, FromActor, FromArea, Many, Not, Refers, Some
 from .consent import counted
-from .levels import levels, taken
+from .levels import levels, taken, unraised
 from .roles import Roles
 from .scope import EntityShape, Form, Grant, Level, PostReach, Prohibition, Scope, Shape, Slot
 from .world import Facts, HeldPost, Span, StoredRule, World
@@ -169,8 +169,9 @@ def _united(world: World, found: list[Found], prohibits: Prohibited) -> tuple[li
     """Grants that are equal but for where become one; slots in canonical order."""
     groups: dict[tuple[Any, ...], list[Found]] = {}
     for grant in found:
-        purpose = grant.purpose if grant.action == "reveal" else None
-        key = (grant.entity, grant.action, _text(grant.condition), grant.via or "", grant.fields, purpose or "")
+        reveals = grant.purpose if grant.action == "reveal" else None
+        usual = () if reveals else unraised(world.model, grant.entity, grant.fields, grant.purpose)
+        key = (grant.entity, grant.action, _text(grant.condition), grant.via or "", grant.fields, reveals or "", usual)
         groups.setdefault(key, []).append(grant)
     slots: list[Slot] = []
     grants: dict[str, dict[str, list[Grant]]] = {}
@@ -181,7 +182,7 @@ def _united(world: World, found: list[Found], prohibits: Prohibited) -> tuple[li
         at = _place(slots, slot)
         own = world.model.root_scope(first.entity).kind == "self"
         purpose = first.purpose if first.action == "reveal" else None
-        united = Grant(at, first.condition, first.via, first.fields, per_post, own, purpose)
+        united = Grant(at, first.condition, first.via, first.fields, per_post, own, purpose, key[-1])
         grants.setdefault(first.entity, {}).setdefault(first.action, []).append(united)
     purposes: dict[str, set[str]] = {}
     for reading in (f for f in found if f.action in READS and f.purpose):

@@ -32,6 +32,20 @@ def levels(
     return tuple(sorted((name, level) for name, level in found.items() if level > Level.HIDDEN))
 
 
+def unraised(model: Model, entity: str, fields: tuple[tuple[str, Level], ...], purpose: str | None) -> tuple[str, ...]:
+    """The clear fields whose class is raised in some rows, but not for this purpose (core/decisions/0007)."""
+    raised: dict[str, tuple[str, ...]] = {}
+    for field in model.fields_of(entity).values():
+        if field.raises is not None:
+            raised[field.id] = field.raises.purposes
+        raised.update(
+            {f"{field.id}.{part.id}": part.raises.purposes for part in field.fields if part.raises is not None}
+        )
+    return tuple(
+        name for name, level in fields if level is Level.CLEAR and name in raised and purpose not in raised[name]
+    )
+
+
 def taken(model: Model, entity: str, named: Mapping[str, str]) -> frozenset[str]:
     """The field ids that a deny with `fields` takes: those that it names, whatever level it writes; a list with its parts."""
     found: set[str] = set()

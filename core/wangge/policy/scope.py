@@ -81,6 +81,8 @@ class Grant(msgspec.Struct, frozen=True):
     """an entity of scope `self`: `$actor.person` instead of the slot."""
     purpose: str | None = None
     """for the action reveal: the purpose that the request must name."""
+    unraised: tuple[str, ...] = ()
+    """field ids whose CLEAR counts as MASKED in rows where the class of the field is raised."""
 
     def level(self, field: str) -> Level:
         """The level of a field id in this grant."""

@@ -194,8 +194,18 @@ class Source:
     def _at_least(self, field_id: str, level: Level) -> str:
         if self.action is None or field_id in SYSTEM or field_id in self.build.catalog.implicit(self.entity):
             return TRUE
-        holding = [p for p, g in zip(self.predicates, self.grants, strict=True) if g.level(field_id) >= level]
-        return TRUE if holding and len(holding) == len(self.predicates) else any_of(holding)
+        held = [(p, g) for p, g in zip(self.predicates, self.grants, strict=True) if g.level(field_id) >= level]
+        bound = [g for _, g in held if level is Level.CLEAR and field_id in g.unraised]
+        if held and len(held) == len(self.predicates) and not bound:
+            return TRUE
+        return any_of([all_of([p, self._usual(field_id)]) if g in bound else p for p, g in held])
+
+    def _usual(self, field_id: str) -> str:
+        """The rows in which the class of a field is not raised; of the parts of a list none, which is stricter."""
+        from .reach import plain_condition  # reach needs rows for its predicates
+
+        raises = None if "." in field_id else self.field(field_id).raises
+        return FALSE if raises is None else f"{plain_condition(self, raises.when)} IS NOT TRUE"
 
 
 class Part:
