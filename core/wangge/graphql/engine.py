@@ -23,7 +23,7 @@ from ..records.outcome import StaleScope
 from ..sql.ast import ById, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import access, administration, cursors, differences, me, rules
+from . import access, administration, cursors, differences, me, my_data, rules
 from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
 from .filters import Params
@@ -183,6 +183,7 @@ CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (access.Query, None),
     (administration.Query, administration.Mutation),
     (differences.Query, rules.Mutation),
+    (my_data.Query, my_data.Mutation),
 )
 """the core's own root fields: (Query, Mutation) of a file each."""
 

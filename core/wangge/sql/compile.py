@@ -99,6 +99,20 @@ def compile_visible(catalog: Catalog, shape: Shape, entity: str, action: str = "
     return _statement(build, sql)
 
 
+def compile_own(catalog: Catalog, shape: Shape, entity: str, subject: str) -> Statement:
+    """The ids of the rows that the caller may list and whose `subject` is the caller's person, shown or not, in order of id."""
+    build = Build(catalog, shape)
+    options = []
+    for kind in build.kinds(entity, "list"):
+        row = source(build, kind, "list")
+        person = build.binder.bind(("actor", "person"), "actor.person", lambda s, _: s.actor.person, "uuid")
+        own = f"{row.column(subject)} = {person}"
+        where = all_of([own, f"{row.own('removed_at')} IS NULL", visible(row)])
+        options.append(f"SELECT {row.own('id')} FROM {row.from_clause()} WHERE {where}")
+    sql = " UNION ALL ".join(options) or "SELECT NULL::uuid WHERE FALSE"
+    return _statement(build, f"SELECT x.id FROM ({sql}) x(id) ORDER BY x.id")
+
+
 def compile_find(catalog: Catalog, shape: Shape, entity: str, found: Filter, action: str = "list") -> Statement:
     """The ids of the rows that the caller may see and that meet a filter, in order of id."""
     build = Build(catalog, shape)

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS wangge.ledger_entry (
 ALTER TABLE wangge.ledger_entry ADD COLUMN IF NOT EXISTS confirmed text[] COLLATE "C" NOT NULL DEFAULT '{}';
 CREATE TABLE IF NOT EXISTS wangge.ledger_entry_default PARTITION OF wangge.ledger_entry DEFAULT;
 CREATE INDEX IF NOT EXISTS ledger_entry_unlinked ON wangge.ledger_entry (at, id) WHERE seq IS NULL;
+CREATE INDEX IF NOT EXISTS ledger_entry_reveals ON wangge.ledger_entry (row_id, at DESC) WHERE action = 'reveal';
 CREATE INDEX IF NOT EXISTS ledger_entry_chain ON wangge.ledger_entry (chain, seq) WHERE seq IS NOT NULL;
 
 -- The signed end of each chain of a book (audit/entries.py).
