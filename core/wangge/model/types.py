@@ -70,7 +70,7 @@ class Raise(msgspec.Struct, frozen=True):
     to: Sensitivity
     when: Filter
     purposes: tuple[str, ...] = ()
-    """a rule for one of these gives the field in clear where it is raised too (core/decisions/0007)."""
+    """a rule for one of these gives the field in clear where it is raised too (core/decisions/0008)."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ def levels(
 
 
 def unraised(model: Model, entity: str, fields: tuple[tuple[str, Level], ...], purpose: str | None) -> tuple[str, ...]:
-    """The clear fields whose class is raised in some rows, but not for this purpose (core/decisions/0007)."""
+    """The clear fields whose class is raised in some rows, but not for this purpose (core/decisions/0008)."""
     raised: dict[str, tuple[str, ...]] = {}
     for field in model.fields_of(entity).values():
         if field.raises is not None:
