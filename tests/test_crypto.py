@@ -41,6 +41,26 @@ def test_a_seal_does_not_open_with_another_key_use_or_row() -> None:
         KEYS.open("field:a", b"", b"row 1")
 
 
+def test_a_renewed_key_seals_and_the_older_ones_still_open(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    crypto.write_key_file(file)
+    served = load_keys(tmp_path, file)
+    old = served.seal("use", b"value", b"row")
+    crypto.renew_key_file(file)
+    renewed = load_keys(tmp_path, file)
+    new = renewed.seal("use", b"value", b"row")
+    assert (old[:2], new[:2], file.stat().st_mode & 0o777) == (b"\x01\x01", b"\x01\x02", 0o600)
+    assert [renewed.open("use", each, b"row") for each in (old, new)] == [b"value", b"value"]
+    assert served.generation == 1
+    assert served.open("use", new, b"row") == b"value"  # it looks for a key that it does not know yet
+    assert (served.generation, served.seal("use", b"")[1]) == (2, 2)
+    assert renewed.keyed_hash("use", b"value") == served.keyed_hash("use", b"value")
+    with pytest.raises(SealBroken, match="key 3"):
+        served.open("use", b"\x01\x03" + new[2:], b"row")
+    with pytest.raises(SealBroken):
+        served.open("use", b"\x01\x01" + new[2:], b"row")
+
+
 def test_keyed_hashes_are_equal_for_equal_data_only() -> None:
     made = {KEYS.keyed_hash(use, data) for use in ("a", "b") for data in (b"", b"1", b"2")} | {
         OTHER.keyed_hash("a", b"1")

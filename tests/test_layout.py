@@ -36,6 +36,7 @@ ROOMS = (
     ("settings",),
     (
         "runtime",
+        "keys",
         "services",
         "logs",
         "prepare",

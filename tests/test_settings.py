@@ -59,6 +59,8 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         ("WANGGE_S3_URL", "https://key:***@s3.example:9000/bucket"),
         ("WANGGE_KEY_FILE", "/etc/wangge.key"),
         ("WANGGE_SECOND_FACTOR", "administrators"),
+        ("WANGGE_KEY", ""),
+        ("WANGGE_KEY_PROVIDER", ""),
         ("WANGGE_MODULES", str(tmp_path)),
         ("WANGGE_TRACE_HOOKS", "1"),
         ("WANGGE_LOG_LEVEL", "debug"),
@@ -100,3 +102,13 @@ def test_an_external_database_needs_a_key_file_and_the_error_says_how_to_make_on
 def test_secrets_hide_in_every_part_of_a_url() -> None:
     assert without_secrets("postgresql://u@h/x?password=p") == "postgresql://u@h/x"
     assert without_secrets("postgresql://u:p@ss@h/x") == "postgresql://u:***@h/x"
+
+
+def test_keys_come_from_one_place_and_those_of_the_environment_are_never_shown() -> None:
+    secret = '{"master": "c2VjcmV0"}'
+    settings = Settings.from_environment({"WANGGE_KEY": secret, "WANGGE_DATABASE_URL": "postgresql://u:p@h/x"})
+    assert settings.key == secret
+    assert dict(described(settings))["WANGGE_KEY"] == "***"
+    with pytest.raises(SettingsError, match="WANGGE_KEY_FILE and WANGGE_KEY_PROVIDER are set") as caught:
+        Settings.from_environment({"WANGGE_KEY_FILE": "/k", "WANGGE_KEY_PROVIDER": "kms"})
+    assert caught.value.code == "settings.keys_twice"

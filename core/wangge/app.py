@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar
 
 from .audit.reads import Reads
-from .crypto import Keys, load_keys
+from .crypto import Keys
 from .events.jobs import Handler, Jobs
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
@@ -25,6 +25,7 @@ from .http.session import session_route
 from .identity.scopes import Scopes
 from .identity.sessions import Sessions
 from .identity.tokens import Tokens
+from .keys import keys_of
 from .logs import configure
 from .model.load import load_model
 from .model.types import Model
@@ -69,7 +70,7 @@ def compose(settings: Settings) -> Parts:
     found = discover(settings.modules)
     model = load(found)
     hooks = start(found, model, Trace(settings.trace) if settings.trace else None)
-    keys = load_keys(settings.home, settings.key_file)
+    keys = keys_of(settings)
     pool = Pool(runtime.database, "app", size=12)
     catalog = Catalog(model, hash_of(keys))
     scopes = Scopes(model, lambda: connect(runtime.database, "app"), absent=hooks.quarantined)

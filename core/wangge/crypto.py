@@ -1,7 +1,8 @@
 """The one room that names algorithms: keys, seals, keyed hashes, links, signatures, passwords, token secrets.
 
 Every output starts with an algorithm id, one byte: 1 stands for AES-256-GCM, HMAC-SHA-256, SHA-256, Ed25519 and argon2id;
-2 is kept for SM4-GCM, HMAC-SM3, SM3 and SM2 (GB/T 32907, 32905, 32918).
+2 is kept for SM4-GCM, HMAC-SM3, SM3 and SM2 (GB/T 32907, 32905, 32918). A seal names after it, in one byte, the generation of
+the key that made it, so that a key can be renewed while values of the older ones are still read (keys.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import secrets
 import unicodedata
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -34,6 +36,7 @@ ALGORITHM = b"\x01"
 """The id that starts every output of today's algorithms."""
 
 _NONCE = 12
+_HEAD = 2 + _NONCE
 _PASSWORDS = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$d2FuZ2dlLW5vYm9keSEhIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 """A hash that no password has, with the costs of `_PASSWORDS`: checking it takes as long as checking a real one."""
@@ -46,25 +49,54 @@ class SealBroken(ValueError):
 class Keys:
     """The keys of one deployment; `use` names what a derived key is for, such as "field:base.person.idNumber"."""
 
-    def __init__(self, master: bytes, signing: bytes) -> None:
-        if len(master) != 32 or len(signing) != 32:
+    def __init__(
+        self,
+        master: bytes,
+        signing: bytes,
+        seals: Sequence[bytes] = (),
+        again: Callable[[], Sequence[bytes]] | None = None,
+    ) -> None:
+        """`seals` are the renewed keys of seals, oldest first; `again` asks for them again (a rotation has begun)."""
+        if {len(key) for key in (master, signing, *seals)} != {32}:
             raise ValueError("a key is 32 bytes long")
         self._master = master
         self._signing = Ed25519PrivateKey.from_private_bytes(signing)
+        self._seals = (master, *seals)
+        self._again = again
         self._derived: dict[str, bytes] = {}
-        self._ciphers: dict[str, AESGCM] = {}
+        self._ciphers: dict[tuple[str, int], AESGCM] = {}
+
+    @property
+    def generation(self) -> int:
+        """Which key seals now: 1 until the first rotation."""
+        return len(self._seals)
+
+    def reload(self) -> None:
+        """Take keys that were made since; those that we have stay."""
+        if self._again is not None:
+            seals = tuple(self._again())
+            if seals[: len(self._seals) - 1] == self._seals[1:]:
+                self._seals = (self._master, *seals)
 
     def seal(self, use: str, plain: bytes, aad: bytes = b"") -> bytes:
         """Encrypt; `aad` (a row's id, say) must be given again to open. Two seals of one value differ."""
-        nonce = os.urandom(_NONCE)
-        return ALGORITHM + nonce + self._cipher(use).encrypt(nonce, plain, aad)
+        nonce, generation = os.urandom(_NONCE), self.generation
+        made = self._cipher(use, generation).encrypt(nonce, plain, aad)
+        return ALGORITHM + generation.to_bytes() + nonce + made
 
     def open(self, use: str, sealed: bytes, aad: bytes = b"") -> bytes:
         """The plain value. Raises `SealBroken`."""
-        if sealed[:1] != ALGORITHM:
+        if sealed[:1] != ALGORITHM or len(sealed) < _HEAD:
             raise SealBroken("this value was not sealed by an algorithm that this version knows")
+        generation = sealed[1]
+        if generation > self.generation:
+            self.reload()
+        if not 1 <= generation <= self.generation:
+            raise SealBroken(
+                f"this value was sealed by key {generation}, which is not among the keys of this deployment"
+            )
         try:
-            return self._cipher(use).decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], aad)
+            return self._cipher(use, generation).decrypt(sealed[2:_HEAD], sealed[_HEAD:], aad)
         except (InvalidTag, ValueError):
             raise SealBroken("the seal does not fit: another key, other data, or a changed value") from None
 
@@ -96,15 +128,21 @@ class Keys:
     def _derive(self, use: str) -> bytes:
         key = self._derived.get(use)
         if key is None:
-            key = HKDFExpand(algorithm=SHA256(), length=32, info=b"wangge 1 " + use.encode()).derive(self._master)
-            self._derived[use] = key
+            key = self._derived[use] = _derived(self._master, use)
         return key
 
-    def _cipher(self, use: str) -> AESGCM:
-        cipher = self._ciphers.get(use)
+    def _cipher(self, use: str, generation: int) -> AESGCM:
+        cipher = self._ciphers.get((use, generation))
         if cipher is None:
-            cipher = self._ciphers[use] = AESGCM(self._derive("seal:" + use))
+            key = (
+                self._derive("seal:" + use) if generation == 1 else _derived(self._seals[generation - 1], "seal:" + use)
+            )
+            cipher = self._ciphers[(use, generation)] = AESGCM(key)
         return cipher
+
+
+def _derived(key: bytes, use: str) -> bytes:
+    return HKDFExpand(algorithm=SHA256(), length=32, info=b"wangge 1 " + use.encode()).derive(key)
 
 
 def digest(data: bytes) -> bytes:
@@ -125,14 +163,11 @@ def verify(public_key: bytes, data: bytes, signature: bytes) -> bool:
 
 def write_key_file(path: Path) -> None:
     """Make a new key file, mode 0600; an existing one is never replaced. Raises `SettingsError`."""
-    text = json.dumps({name: base64.b64encode(secrets.token_bytes(32)).decode() for name in ("master", "signing")})
+    text = json.dumps({name: _new_key() for name in ("master", "signing")})
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _write_secret(draft, text)
         os.link(draft, path)
     except FileExistsError:
         raise _key_error(path, "exists already, and a key file is never replaced: name another") from None
@@ -153,17 +188,65 @@ def load_keys(home: Path, key_file: Path | None = None) -> Keys:
         except SettingsError:
             if not path.exists():  # another process may have made it meanwhile
                 raise
+    return keys_of_text(read_key_file(path), f"key file {path}", lambda: read_key_file(path))
+
+
+def keys_of_text(text: str, source: str, again: Callable[[], str] | None = None) -> Keys:
+    """The keys in the text of a key file; `source` names it in the `SettingsError` of a text that is none."""
+    try:
+        stored = json.loads(text)
+        master, signing, *seals = (
+            base64.b64decode(key, validate=True)
+            for key in (stored["master"], stored["signing"], *stored.get("seal", ()))
+        )
+        return Keys(master, signing, seals, (lambda: _seals(again())) if again is not None else None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SettingsError(
+            "settings.key_file", f"{source} is not a key file of Wangge; restore it from its copy"
+        ) from None
+
+
+def read_key_file(path: Path) -> str:
+    """The text of a key file that only its owner can read. Raises `SettingsError`."""
     try:
         if path.stat().st_mode & 0o077:
             raise _key_error(path, f"can be read by others: run `chmod 600 {path}`")
-        stored = json.loads(path.read_bytes())
-        return Keys(
-            base64.b64decode(stored["master"], validate=True), base64.b64decode(stored["signing"], validate=True)
-        )
+        return path.read_text("utf-8", "replace")
     except OSError as error:
         raise _key_error(path, f"cannot be read ({error.strerror}); `wangge doctor --new-key FILE` makes one") from None
-    except (ValueError, KeyError, TypeError):
-        raise _key_error(path, "is not a key file of Wangge; restore it from its copy") from None
+
+
+def renew_key_file(path: Path) -> None:
+    """Add a new key of seals to a key file; the older ones stay, so that what they sealed can be read."""
+    stored = json.loads(read_key_file(path))
+    seals = [*stored.get("seal", ()), _new_key()]
+    if len(seals) > 254:
+        raise _key_error(path, "holds 255 keys already: no more can be told apart")
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _write_secret(draft, json.dumps({**stored, "seal": seals}))
+        os.replace(draft, path)
+    except OSError as error:
+        raise _key_error(path, f"cannot be written ({error.strerror})") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _seals(text: str) -> list[bytes]:
+    """The renewed keys of seals in the text of a key file."""
+    return [base64.b64decode(key, validate=True) for key in json.loads(text).get("seal", ())]
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, to the disk."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def hash_password(password: str) -> bytes:

@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 
-from .crypto import Keys, load_keys
+from .crypto import Keys
 from .demo_accounts import CITY_UNIT, DISTRICTS, holders, make_accounts, padded, write_accounts
 from .errors import SettingsError
 from .identity.accounts import enable_module
 from .identity.trees import NewArea, NewUnit, Numbered, number_areas, number_units, store_areas, store_units
 from .installation import seeds_of, store_missing
+from .keys import keys_of
 from .model.load import load_model
 from .model.types import Model
 from .modules.discover import discover, first_party_folder
@@ -82,7 +83,7 @@ async def ensure(
     """
     found = discover(settings.modules)
     model = load_model([module.folder for module in found])
-    keys = load_keys(settings.home, settings.key_file)
+    keys = keys_of(settings)
     async with Pool(runtime.database, "app", size=4) as pool, _alone(pool):
         begun = await _begun(pool)
         if begun is None and await pool.fetchval("SELECT EXISTS (SELECT 1 FROM wangge.area)"):

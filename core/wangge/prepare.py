@@ -5,8 +5,8 @@ A plan that would lose data stops here and names `wangge plan`.
 
 from __future__ import annotations
 
-from .crypto import load_keys
 from .installation import missing, store_missing
+from .keys import keys_of
 from .model.load import load_model
 from .model.types import Model
 from .modules.discover import discover
@@ -32,6 +32,6 @@ async def install_rows(settings: Settings, database: Database, model: Model) -> 
     async with Pool(database, "app", size=2) as pool:
         if not await missing(pool, model):
             return 0
-        keys = load_keys(settings.home, settings.key_file)
+        keys = keys_of(settings)
         hooks = start(discover(settings.modules), model)
         return await store_missing(Records(pool, Catalog(model, hash_of(keys)), hooks, keys), pool, model)

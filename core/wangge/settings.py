@@ -29,6 +29,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "s3_url": ("WANGGE_S3_URL", "http(s)://access-key:secret-key@host:port/bucket-prefix of an S3 service"),
     "key_file": ("WANGGE_KEY_FILE", "a key file, made by `wangge doctor --new-key FILE`"),
     "second_factor": ("WANGGE_SECOND_FACTOR", "who needs a second factor: nobody, administrators or everyone"),
+    "key": ("WANGGE_KEY", "the text of a key file"),
+    "key_provider": ("WANGGE_KEY_PROVIDER", "the name of an entry point in the group wangge.keys"),
     "modules": ("WANGGE_MODULES", "folders of modules that are YAML only, joined by ':'"),
     "trace_hooks": ("WANGGE_TRACE_HOOKS", "1 or 0"),
     "log_level": ("WANGGE_LOG_LEVEL", "debug, info, warning or error"),
@@ -49,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_url: str | None = None
     key_file: Path | None = None
     second_factor: SecondFactorFor = "nobody"
+    key: str | None = None
+    key_provider: str | None = None
     modules: tuple[Path, ...] = ()
     trace_hooks: bool = False
     log_level: LogLevel = "info"
@@ -70,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             s3_url=_url("s3_url", given["s3_url"], ("http", "https")),
             key_file=Path(given["key_file"]).expanduser().absolute() if given["key_file"] else None,
             second_factor=_second_factor(given["second_factor"]),
+            key=given["key"] or None,
+            key_provider=given["key_provider"] or None,
             modules=_folders(given["modules"]),
             trace_hooks=_switch("trace_hooks", given["trace_hooks"]),
             log_level=_log_level(given["log_level"]),
@@ -84,6 +90,8 @@ def described(settings: Settings) -> list[tuple[str, str]]:
         value = getattr(settings, field)
         if isinstance(value, str) and field.endswith("_url"):
             value = without_secrets(value)
+        elif field == "key" and value is not None:
+            value = "***"
         elif isinstance(value, tuple):
             value = ":".join(map(str, value))
         elif isinstance(value, bool):
@@ -104,12 +112,20 @@ def without_secrets(url: str) -> str:
 
 def _together(settings: Settings) -> Settings:
     """Check what one variable demands of another."""
-    if settings.database_url and settings.key_file is None:
+    sources = [name for name in ("key_file", "key", "key_provider") if getattr(settings, name) is not None]
+    if len(sources) > 1:
+        names = " and ".join(VARIABLES[name][0] for name in sources)
+        raise SettingsError(
+            "settings.keys_twice",
+            f"{names} are set: the keys come from one of them, so unset the others",
+            variables=names,
+        )
+    if settings.database_url and not sources:
         raise SettingsError(
             "settings.key_file_missing",
             "WANGGE_DATABASE_URL names an external database, so WANGGE_KEY_FILE must name the key file that belongs to it: "
             "without it sealed values could never be read again. Make one with `wangge doctor --new-key FILE`, "
-            "keep a copy apart from the database's backups, and set WANGGE_KEY_FILE=FILE",
+            "keep a copy apart from the database's backups, and set WANGGE_KEY_FILE=FILE (or WANGGE_KEY, or WANGGE_KEY_PROVIDER)",
             variable="WANGGE_KEY_FILE",
         )
     if settings.database_owner_url and not settings.database_url:

@@ -58,7 +58,7 @@ async def _run(args: argparse.Namespace, settings: Any, database: Any) -> int:
     import msgspec
 
     from ..audit.verify import Head, heads, verify
-    from ..crypto import load_keys
+    from ..keys import keys_of
     from ..store.connection import connect
 
     connection = await connect(database, "app")
@@ -68,7 +68,7 @@ async def _run(args: argparse.Namespace, settings: Any, database: Any) -> int:
                 print(msgspec.json.encode(head).decode())
             return 0
         kept = [msgspec.json.decode(line, type=Head) for line in _lines(args.heads)]
-        keys = load_keys(settings.home, settings.key_file)
+        keys = keys_of(settings)
         report = await verify(connection, keys, since=args.since, kept=kept, progress=_progress)
     finally:
         await connection.close()

@@ -64,13 +64,16 @@ def _examined(subject: str, examine: Any) -> tuple[str, str, bool]:
 
 
 def _keys(settings: Settings) -> str:
-    from ..crypto import load_keys
+    from ..keys import keys_of
 
     file = settings.key_file or settings.home / "keys" / "wangge.key"
-    if settings.key_file is None and not file.exists():
+    if settings.key_provider is None and settings.key is None and settings.key_file is None and not file.exists():
         return f"{file} is made at the first start"
-    load_keys(settings.home, settings.key_file)
-    return str(file)
+    generation = keys_of(settings).generation
+    source = (
+        "WANGGE_KEY" if settings.key else f'the provider "{settings.key_provider}"' if settings.key_provider else file
+    )
+    return f"{source}, key {generation} seals"
 
 
 def _services(settings: Settings) -> str:

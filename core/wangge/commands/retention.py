@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(dry: bool, settings: Any, database: Any) -> int:
-    from ..crypto import load_keys
+    from ..keys import keys_of
     from ..model.load import load_model
     from ..modules.discover import discover
     from ..modules.hooks import start
@@ -48,7 +48,7 @@ async def _run(dry: bool, settings: Any, database: Any) -> int:
     from ..store.pool import Pool
 
     found = discover(settings.modules)
-    model, keys = load_model([module.folder for module in found]), load_keys(settings.home, settings.key_file)
+    model, keys = load_model([module.folder for module in found]), keys_of(settings)
     async with Pool(database, "app", size=2) as pool:
         schedule = Schedule(Records(pool, Catalog(model, hash_of(keys)), start(found, model), keys).kit)
         done = await schedule.counts() if dry else await schedule.run(progress=_progress)

@@ -37,8 +37,8 @@ def _days(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Make or end a token."""
-    from ..crypto import load_keys
     from ..errors import SettingsError
+    from ..keys import keys_of
     from ..services import services_of
     from ..settings import Settings
     from ..store.pool import Pool
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     with services_of(settings) as runtime:
 
         async def work() -> str:
-            keys = load_keys(settings.home, settings.key_file)
+            keys = keys_of(settings)
             async with Pool(runtime.database, "app", size=1) as pool, pool.transaction() as connection:
                 if args.revoke:
                     return await _revoked(connection, args.revoke)

@@ -27,7 +27,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve; the options are the environment's variables for this run, so that the workers see them too."""
-    from ..crypto import load_keys
+    from ..keys import keys_of
     from ..settings import Settings
     from ..supervisor import Supervisor
 
@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     environment = dict(os.environ) | {name: value for name, value in given.items() if value is not None}
     settings = Settings.from_environment(environment)
     environment["WANGGE_HOME"] = str(settings.home)
-    if settings.key_file is not None:
-        load_keys(settings.home, settings.key_file)  # a wrong one is said once, here, and not by every worker
+    if settings.key_file or settings.key or settings.key_provider:
+        keys_of(settings)  # a wrong one is said once, here, and not by every worker
     return Supervisor(settings, environment, steps=_steps(args.demo)).run()
 
 
