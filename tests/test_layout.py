@@ -64,7 +64,7 @@ FOREIGN = {
     "minio": {"files"},
     "urllib3": {"files"},
     "uvicorn": {"worker"},
-    "uvloop": {"worker"},
+    "uvloop": {"worker", "commands"},
     "casbin": {"policy"},
     "litestar": {"http", "app"},
     "strawberry": {"graphql"},

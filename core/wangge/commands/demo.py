@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 import time
@@ -59,6 +58,8 @@ def progress_line(entity: str, done: int, total: int, seconds: float) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Make the city, or finish one that was begun; a whole one is left alone, with a sentence."""
+    import uvloop
+
     from ..demo import ensure
     from ..prepare import prepare
     from ..services import services_of
@@ -67,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings.from_environment(os.environ)
     began = time.monotonic()
     bar = Bar(sys.stderr)
+    # The thread that parses the next batch would hold the interpreter for 5 ms before each round trip of the one being stored.
+    sys.setswitchinterval(0.0005)
     with services_of(settings, create=True) as runtime:
 
         async def work() -> bool:
@@ -74,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             return await ensure(settings, runtime, args.scale, args.seed, bar.show)
 
         try:
-            made = asyncio.run(work())
+            made = uvloop.run(work())
         finally:
             bar.close()
     if not made:
