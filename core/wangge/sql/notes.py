@@ -46,11 +46,6 @@ class Made:
         self.sql = sql
         self.noted = noted
 
-    @property
-    def json(self) -> str:
-        """The JSON alone."""
-        return f"({self.sql}).j" if self.noted else self.sql
-
     def as_noted(self) -> str:
         """The value with notes, none where it has none."""
         return self.sql if self.noted else f"ROW({self.sql}, NULL)::wangge.noted"
