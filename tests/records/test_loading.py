@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from asyncpg import UniqueViolationError
 
 from tests.records.test_creating import building, id_number, room
 from tests.records.world import City
+from wangge.records import near
 from wangge.records.load import BatchRejected
 from wangge.records.pipeline import MANY
 from wangge.values import Actor, Batch, uuid7
@@ -167,6 +169,39 @@ async def test_entities_follow_each_other_and_what_came_before_a_faulty_batch_is
         "SELECT count(*) FROM base.room WHERE id = ANY($1)", [room["id"] for room in rooms]
     )
     assert stored == 3
+
+
+async def test_what_follows_a_batch_that_the_database_refuses_is_not_stored_either(city: City) -> None:
+    """Rooms are prepared while their buildings are being stored: an id that is held already is found only there."""
+    area = city.areas["north_2"].id
+    held, new = [{"id": uuid7(), "area": area, "code": f"I{n}", "name": "楼"} for n in range(2)]
+    rooms = [{"id": uuid7(), "building": new["id"], "number": "1", "address": "x"}]
+    between = Batch("base.person", people(city, 1, 460))
+    batches = [Batch("base.building", [held]), between, Batch("base.building", [new, held]), Batch("base.room", rooms)]
+    with pytest.raises(UniqueViolationError):
+        await city.records.load_all(batches, IMPORT, "x")
+    stored = "SELECT id FROM base.building WHERE id = ANY($1) UNION ALL SELECT id FROM base.room WHERE id = ANY($1)"
+    ids = [row["id"] for row in (held, new, *rooms)]
+    assert [row["id"] for row in await city.pool.fetch(stored, ids)] == [held["id"]]
+
+
+async def test_a_row_far_behind_what_it_refers_to_finds_it_in_the_database(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "KEPT", 2)
+    houses = [{"id": uuid7(), "area": city.areas["north_2"].id, "code": f"F{n}", "name": "楼"} for n in range(3)]
+    rooms = [{"id": uuid7(), "building": house["id"], "number": "1", "address": "x"} for house in houses]
+    batches = [
+        Batch("base.building", houses),
+        Batch("base.person", people(city, 3, 470)),
+        Batch("base.organisation", []),
+        Batch("base.room", rooms[:1]),
+        Batch("base.person", people(city, 3, 480)),
+        Batch("base.room", rooms[1:]),
+    ]
+    assert await city.records.load_all(batches, IMPORT, "x") == 12
+    found = await city.pool.fetch("SELECT area_ord FROM base.room WHERE id = ANY($1)", [room["id"] for room in rooms])
+    assert [row["area_ord"] for row in found] == [city.areas["north_2"].ord] * 3
 
 
 async def test_the_statistics_of_a_loaded_table_are_those_of_its_rows(city: City) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from operator import mul
 
 from .bad_value import BadValue
 
@@ -13,6 +14,8 @@ CREDIT_SYMBOLS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 CREDIT_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 RESERVED_BIRTHS = range(1900, 1920)
 """Years of birth inside the numbers of demonstration people."""
+_OLD_ID_NUMBER = re.compile(r"[0-9]{15}")
+_ID_NUMBER = re.compile(r"[1-9][0-9]{16}[0-9X]")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(010|02[0-9]|0[3-9][0-9]{2})-?([2-8][0-9]{6,7})(?:-([0-9]{1,6}))?")
 _SERVICE = re.compile(r"[48]00-?[0-9]{3}-?[0-9]{4}")
@@ -25,9 +28,9 @@ _URL = re.compile(r"https?://[^\s/?#@:\[\]]+(?::[0-9]{1,5})?(?:[/?#][^\s]*)?", r
 def parse_id_number(text: str, *, reserved: bool = True) -> str:
     """A citizen id number (GB 11643-1999), `x` as `X`. `reserved` allows the numbers of demonstration people."""
     number = text.upper()
-    if re.fullmatch(r"[0-9]{15}", number):
+    if _OLD_ID_NUMBER.fullmatch(number):
         raise BadValue("value.old_id_number")
-    if not re.fullmatch(r"[1-9][0-9]{16}[0-9X]", number):
+    if not _ID_NUMBER.fullmatch(number):
         raise BadValue("value.bad_id_number")
     year = int(number[6:10])
     try:
@@ -45,7 +48,7 @@ def parse_id_number(text: str, *, reserved: bool = True) -> str:
 
 def check_of_id_number(digits: str) -> str:
     """The 18th character for 17 digits (ISO 7064 MOD 11-2)."""
-    return ID_CHECKS[sum(int(d) * w for d, w in zip(digits, ID_WEIGHTS, strict=True)) % 11]
+    return ID_CHECKS[sum(map(mul, map(int, digits), ID_WEIGHTS)) % 11]
 
 
 def parse_credit_code(text: str) -> str:

@@ -25,6 +25,7 @@ from .draft import Draft, hook_fault, take_patch
 from .following import sort_field
 from .inputs import fill_defaults, parse_field, parse_id
 from .kit import Kit
+from .near import Near
 from .numbers import ISSUE, split
 from .outcome import Fault
 from .placing import AREA_BY_ID, UNIT_BY_ID, Place
@@ -44,8 +45,9 @@ class BatchRejected(Invalid):
 class Load:
     """One load of one entity."""
 
-    def __init__(self, kit: Kit, entity: str, actor: Actor, reason: str) -> None:
+    def __init__(self, kit: Kit, entity: str, actor: Actor, reason: str, near: Near) -> None:
         self._kit = kit
+        self._near = near
         self._entity = entity
         self._actor = actor
         self._reason = reason
@@ -108,20 +110,19 @@ class Load:
         return [draft for draft in drafts if draft.id not in found]
 
     async def check(self, drafts: list[Draft], storing: Awaitable[None] | None) -> None:
-        """Places, references, codes, hooks and checks of a batch, set by set. Raises BatchRejected."""
+        """Places, references, codes, hooks and checks of a batch, set by set. Raises BatchRejected.
+
+        `storing` is awaited before anything is asked that the rows still being stored may answer.
+        """
         self._refuse(drafts)
-        unknown = await self._references(drafts)
-        if unknown and storing is not None:
-            await storing
-            unknown = await self._references(drafts)
-        for draft, fault in unknown:
+        for draft, fault in await self._references(drafts):
             draft.faults.append(fault)
         await self._place(drafts)
         await self._codes(drafts)
         self._refuse(drafts)
         await self._number(drafts)
         await self._hooks(drafts)
-        await self._rules(drafts)
+        await self._rules(drafts, storing)
         self._refuse(drafts)
 
     def _refuse(self, drafts: list[Draft]) -> None:
@@ -149,6 +150,7 @@ class Load:
         missing: dict[tuple[str, ...], set[UUID]] = {}
         for to, ids in wanted.items():
             for target in self._kit.references.targets(to):
+                ids = self._near.missing(target, ids)
                 ids = await self._kit.references.missing(self._kit.pool, target, ids) if ids else ids
             missing[to] = ids - {draft.id for draft in drafts} if ids and self._entity in to else ids
         if not any(missing.values()):
@@ -192,10 +194,7 @@ class Load:
         if target == "wangge.area":
             await self._read_areas(wanted)
         else:
-            table = names.table(self._kit.model.entities[target])
-            sql = f"SELECT id, area_id, area_ord, district_id FROM {table} WHERE id = ANY($1::uuid[])"
-            rows = await self._kit.pool.fetch(sql, list(wanted))
-            places = {r["id"]: Place(r["area_id"], r["area_ord"], r["district_id"]) for r in rows}
+            places = await self._places(target, wanted)
         rest = []
         for draft in drafts:
             place = places.get(draft.values.get(field_id) or _NONE)
@@ -204,6 +203,16 @@ class Load:
             else:
                 draft.place = place
         return rest
+
+    async def _places(self, entity: str, ids: set[UUID]) -> dict[UUID, Place]:
+        """The places of rows of another entity."""
+        found = dict(self._near.places(entity, ids))
+        if far := ids - found.keys():
+            table = names.table(self._kit.model.entities[entity])
+            sql = f"SELECT id, area_id, area_ord, district_id FROM {table} WHERE id = ANY($1::uuid[])"
+            rows = await self._kit.pool.fetch(sql, list(far))
+            found |= {r["id"]: Place(r["area_id"], r["area_ord"], r["district_id"]) for r in rows}
+        return found
 
     async def _read_areas(self, ids: set[UUID]) -> None:
         """Read the areas that are not known yet."""
@@ -276,18 +285,22 @@ class Load:
                 except Fault as fault:
                     draft.faults.append(fault)
 
-    async def _rules(self, drafts: list[Draft]) -> None:
+    async def _rules(self, drafts: list[Draft], storing: Awaitable[None] | None) -> None:
         """Conditions of required fields, and checks; a check that asks to confirm refuses in bulk."""
         checks = [check for level in self._tables.chain for check in level.checks]
         conditional = [f for f in self._tables.fields.values() if f.required_when is not None]
         if not checks and not conditional:
             return
+        if conditional and storing is not None:
+            await storing
         for draft in drafts:
             context = self._kit.checks.context(None, draft.row(), None, draft.now)
             assert context.new is not None
             for check in checks:
                 met = evaluate(check.when, context.new, context, self._entity)
                 if context.missing or context.missing_children:
+                    if storing is not None:
+                        await storing
                     met = await self._kit.checks.holds(self._kit.pool, None, context, check.when, self._entity)
                 if met and check.grade == "refuse":
                     draft.faults.append(Fault(check.code))

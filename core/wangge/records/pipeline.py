@@ -1,9 +1,10 @@
-"""Batches of several entities one after the other: while one is stored, the next is made and parsed in a thread."""
+"""Batches of several entities one after the other: while some are stored, the next is made, parsed and checked."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,9 +13,12 @@ from ..values import Actor, Batch
 from .draft import Draft
 from .kit import Kit
 from .load import Load
+from .near import Near
 
 BATCH = 2_500
 """rows per statement: small enough that parsing one batch and storing another overlap in loads of a few thousand."""
+AHEAD = 8
+"""batches that may wait to be stored: small ones between large ones leave neither side idle."""
 MANY = 1_000
 """rows of one entity after which its statistics are made anew."""
 Progress = Callable[[str, int], None]
@@ -68,23 +72,23 @@ def _chunks(batches: Iterable[Batch]) -> Iterator[Chunk]:
 
 
 class Pipeline:
-    """One batch is being stored while the next is prepared; an entity waits for the entity before it."""
+    """Up to `AHEAD` batches wait to be stored, one after the other, while the next is prepared."""
 
     def __init__(self, kit: Kit, actor: Actor, reason: str, *, resume: bool = False) -> None:
         self._kit = kit
         self._resume = resume
         self._actor = actor
         self._reason = reason
+        self._near = Near(kit.model)
         self._loads: dict[str, Load] = {}
-        self._storing: asyncio.Task[None] | None = None
-        self._entity = ""
+        self._storing: deque[asyncio.Task[None]] = deque()
         self.done: dict[str, int] = {}
         """rows so far, by entity."""
 
     def _load(self, entity: str) -> Load:
         """The load of an entity."""
         if entity not in self._loads:
-            self._loads[entity] = Load(self._kit, entity, self._actor, self._reason)
+            self._loads[entity] = Load(self._kit, entity, self._actor, self._reason, self._near)
         return self._loads[entity]
 
     def take(self, chunks: Iterator[Chunk]) -> list[Draft] | None:
@@ -93,21 +97,28 @@ class Pipeline:
         return None if chunk is None else self._load(chunk[0]).parse(chunk[1])
 
     async def push(self, drafts: list[Draft]) -> None:
-        """Check and encode a batch, and begin to store it once the one before is stored."""
+        """Check and encode a batch, and have it stored once those before it are."""
         entity = drafts[0].entity
         load = self._load(entity)
-        if self._storing is not None and entity != self._entity:
-            await self._storing
         self.done[entity] = self.done.get(entity, 0) + len(drafts)
         if self._resume and not (drafts := await load.unstored(drafts)):
             return
-        await load.check(drafts, self._storing)
+        last = self._storing[-1] if self._storing else None
+        await load.check(drafts, last)
         encoded = await asyncio.to_thread(load.encode, drafts)
-        if self._storing is not None:
-            await self._storing
-        self._storing, self._entity = asyncio.create_task(load.store(drafts, encoded)), entity
+        self._near.add(drafts)
+        self._storing.append(asyncio.create_task(_after(last, load, drafts, encoded)))
+        if len(self._storing) > AHEAD:
+            await self._storing.popleft()
 
     async def settle(self) -> None:
         """Wait for the last batch."""
-        if self._storing is not None:
-            await self._storing
+        if self._storing:
+            await self._storing[-1]
+
+
+async def _after(before: asyncio.Task[None] | None, load: Load, drafts: list[Draft], encoded: list[Any]) -> None:
+    """Store a batch once the one before it is stored; what follows a batch that failed fails likewise."""
+    if before is not None:
+        await before
+    await load.store(drafts, encoded)
