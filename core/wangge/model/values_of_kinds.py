@@ -177,12 +177,12 @@ def _parse_boolean(field: Field, wire: Any) -> bool:
 
 
 def _parse_enum(field: Field, wire: Any) -> str:
-    values = [v.value for v in field.values]
     if not isinstance(wire, str):
         raise BadValue("value.wrong_type", {"expected": "a value of the list"})
-    if wire not in values:
-        raise BadValue("value.not_in_list", {"values": ", ".join(values)})
-    return wire
+    for value in field.values:
+        if value.value == wire:
+            return wire
+    raise BadValue("value.not_in_list", {"values": ", ".join(value.value for value in field.values)})
 
 
 def _parse_code(field: Field, wire: Any) -> str:

@@ -17,13 +17,14 @@ import msgspec
 from ..audit.entries import actor_values
 from ..errors import Invalid
 from ..model import names
+from ..model.bad_value import BadValue
 from ..model.evaluate import evaluate
 from ..surface import Flag
 from ..values import Actor, Change, uuid7
 from .columns import is_stored
 from .draft import Draft, hook_fault, take_patch
 from .following import sort_field
-from .inputs import fill_defaults, parse_field, parse_id
+from .inputs import fill_defaults, parse_field, parse_id, reader_of
 from .kit import Kit
 from .near import Near
 from .numbers import ISSUE, split
@@ -60,6 +61,8 @@ class Load:
         ]
         self._defaults = kit.rows.defaults(entity)
         given = {n: f for n, f in self._tables.fields.items() if not f.computed and is_stored(f)}
+        self._given = {name: field for name, field in self._tables.fields.items() if is_stored(field)}
+        self._readers = {name: reader_of(field) for name, field in self._given.items() if field.kind != "list"}
         self._pointing = holding(given, POINTING)
         self._coded = holding(given, CODED)
         self._areas: dict[UUID, Place] = {}
@@ -75,23 +78,13 @@ class Load:
 
     def _parse(self, index: int, row: Row, now: dt.datetime) -> Draft:
         """One row: its values, defaults, what is missing."""
-        fields = self._tables.fields
         draft = Draft(
             index=index, entity=self._entity, id=_NONE, now=now, values={}, given={}, faults=[], warnings=[], flags=[]
         )
-        for name, wire in row.items():
-            field = fields.get(name)
-            try:
-                if field is not None and is_stored(field):
-                    draft.values[name] = parse_field(field, wire)
-                elif name == "id":
-                    draft.id = parse_id(wire, name)
-                elif name in ("area", "unit"):
-                    draft.given[name] = parse_id(wire, name)
-                else:
-                    draft.faults.append(Fault("field.not_settable", (name,), field=name))
-            except Fault as fault:
-                draft.faults.append(fault)
+        try:
+            self._read(draft, row)
+        except (BadValue, Fault):
+            self._read_with_faults(draft, row)
         if draft.id is _NONE:
             draft.id = uuid7()
         fill_defaults(self._defaults, draft.values, now)
@@ -99,6 +92,36 @@ class Load:
             if draft.values.get(field.id) is None:
                 draft.faults.append(Fault("field.required", (field.id,), field=field.id))
         return draft
+
+    def _read(self, draft: Draft, row: Row) -> None:
+        """The values of a row. Raises BadValue or Fault at the first that is wrong."""
+        readers, values = self._readers, draft.values
+        for name, wire in row.items():
+            reader = readers.get(name)
+            if reader is not None:
+                values[name] = reader(wire)
+            else:
+                self._read_one(draft, name, wire)
+
+    def _read_with_faults(self, draft: Draft, row: Row) -> None:
+        """The values of a row in which something is wrong, and all that is wrong."""
+        for name, wire in row.items():
+            try:
+                self._read_one(draft, name, wire)
+            except Fault as fault:
+                draft.faults.append(fault)
+
+    def _read_one(self, draft: Draft, name: str, wire: Any) -> None:
+        """A value, the row's id, or where it lies. Raises Fault."""
+        field = self._given.get(name)
+        if field is not None:
+            draft.values[name] = parse_field(field, wire)
+        elif name == "id":
+            draft.id = parse_id(wire, name)
+        elif name in ("area", "unit"):
+            draft.given[name] = parse_id(wire, name)
+        else:
+            raise Fault("field.not_settable", (name,), field=name)
 
     async def unstored(self, drafts: list[Draft]) -> list[Draft]:
         """Those whose id is not in the table yet; the rows of one batch are there all or none."""
