@@ -35,6 +35,8 @@ AT_ONCE = 500
 """records that one statement stores."""
 NOTE = 21
 """bytes of a note: the number of its kind, a row's id, a revision (sql/notes.py)."""
+NO_ROW = bytes(16)
+"""stands for the id in a note of an aggregate; how many rows it counts stands where a revision would."""
 STORE = """INSERT INTO wangge.read_log (id, at, chain, actor_kind, actor_name, account_id, post_ids, token_id, unit_id, root_field,
   purposes, entities, row_ids, total, document)
 SELECT x.id, x.at, x.chain, x.actor_kind, x.actor_name, x.account_id, x.post_ids, x.token_id, x.unit_id, x.root_field,
@@ -91,12 +93,17 @@ Kind = tuple[str, tuple[str, ...]] | None
 def record(reading: Reading, root: str, kinds: Sequence[Kind], notes: bytes) -> ReadRecord | None:
     """The record of an answer, None when it needs none; `kinds` by the number that begins each note."""
     rows: dict[int, dict[bytes, None]] = {}
+    counted: dict[int, int] = {}
     for at in range(0, len(notes), NOTE):
-        if kinds[notes[at]] is not None:
-            rows.setdefault(notes[at], {})[notes[at + 1 : at + 17]] = None
-    if not rows:
+        number, row = notes[at], notes[at + 1 : at + 17]
+        if kinds[number] is not None and row == NO_ROW:
+            counted[number] = counted.get(number, 0) + int.from_bytes(notes[at + 17 : at + NOTE])
+        elif kinds[number] is not None:
+            rows.setdefault(number, {})[row] = None
+    if not rows and not counted:
         return None
     ids = dict.fromkeys(row for found in rows.values() for row in found)
+    counts = counted | {number: len(found) for number, found in rows.items()}
     actor = reading.actor
     return ReadRecord(
         id=uuid7(),
@@ -110,9 +117,9 @@ def record(reading: Reading, root: str, kinds: Sequence[Kind], notes: bytes) -> 
         unit_id=reading.unit,
         root_field=root,
         purposes=reading.purposes,
-        entities=tuple(_shown(kinds[number], len(found)) for number, found in sorted(rows.items())),
+        entities=tuple(_shown(kinds[number], count) for number, count in sorted(counts.items())),
         row_ids=tuple([row.hex() for row in list(ids)[:KEPT_IDS]]),
-        total=len(ids),
+        total=len(ids) + max(counted.values(), default=0),
         document=reading.document,
     )
 

@@ -50,7 +50,7 @@ class Inputs:
         self._b = builder
         self._made: dict[str, GraphQLInputObjectType] = {}
         directions = {"ASC": GraphQLEnumValue("ASC"), "DESC": GraphQLEnumValue("DESC")}
-        self._direction = GraphQLEnumType("SortDirection", directions)
+        self.direction = GraphQLEnumType("SortDirection", directions)
         removed = {name: GraphQLEnumValue(name) for name in ("EXCLUDE", "ONLY", "INCLUDE")}
         self._removed = GraphQLEnumType("Removed", removed)
 
@@ -172,7 +172,7 @@ class Inputs:
 
     def _order_fields(self, entity: str) -> dict[str, GraphQLInputField]:
         """Implicit fields, own scalars, and references."""
-        fields = {name: GraphQLInputField(self._direction) for name in ("id", "createdAt", "updatedAt", "revision")}
+        fields = {name: GraphQLInputField(self.direction) for name in ("id", "createdAt", "updatedAt", "revision")}
         declared = self._b.catalog.model.fields_of(entity)
         for field_id, field in self._b.catalog.fields(entity).items():
             if field_id in declared and (not self.clear(entity, field_id) or field.sealed):
@@ -183,7 +183,7 @@ class Inputs:
                 if len(field.to) == 1 and self._b.kinds(field.to[0], "list"):
                     fields[field.name] = GraphQLInputField(self.order(field.to[0]))
             else:
-                fields[field.name] = GraphQLInputField(self._direction)
+                fields[field.name] = GraphQLInputField(self.direction)
         return fields
 
     # --- writes ---

@@ -30,6 +30,7 @@ from ..model.types import Entity, Field
 from ..policy.scope import NOTHING, EntityShape, Level, Shape
 from ..sql.catalog import Catalog
 from ..sql.cells import is_big
+from .aggregates import Aggregates
 from .inputs import Inputs
 from .operators import Operators
 from .scalars import scalars
@@ -69,6 +70,7 @@ class SchemaBuilder:
         """GraphQL type name -> entity."""
         self._plain: dict[str, GraphQLNamedType] = {}
         self.inputs = Inputs(self)
+        self.aggregates = Aggregates(self)
 
     # --- what the shape allows ---
 
@@ -307,7 +309,7 @@ class SchemaBuilder:
         return {field.name: GraphQLField(many, description=text, extensions=meta(kind="parts", field=field.id))}
 
     def connection(self, entity: str) -> GraphQLObjectType:
-        """`{nodes edges pageInfo totalCount}` of an entity."""
+        """`{nodes edges pageInfo totalCount aggregate}` of an entity."""
         if entity not in self.connections:
             node = self.node(entity)
             name = self.catalog.entity(entity).type
@@ -322,6 +324,8 @@ class SchemaBuilder:
                 "pageInfo": GraphQLField(GraphQLNonNull(self._page_info())),
                 "totalCount": GraphQLField(GraphQLNonNull(self._total_count()), args=limit),
             }
+            if self.aggregates.may(entity):
+                fields["aggregate"] = self.aggregates.field(entity)
             self.connections[entity] = GraphQLObjectType(f"{name}Connection", fields, extensions=meta(entity=entity))
         return self.connections[entity]
 

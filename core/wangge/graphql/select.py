@@ -53,6 +53,7 @@ from ..sql.reach import source
 from ..sql.rows import Build
 from .arguments import Leaf, Variables, arguments, from_ast
 from .filters import Filters, Params
+from .grouping import Grouping
 from .schema import META, SchemaBuilder
 
 MAX_FIRST = 1000
@@ -177,7 +178,7 @@ class Selector:
         if kind == "absent":
             return Absent(key, self._absentable(type_, entity))
         if kind == "label":
-            return CodeLabel(key, facts["field"], self._language(nodes[0], field))
+            return CodeLabel(key, facts["field"], self.language(nodes[0], field))
         if kind == "node_id":
             return NodeId(key)
         if kind == "batch":
@@ -223,7 +224,7 @@ class Selector:
         assert isinstance(named, GraphQLUnionType)
         return [self.builder.entity_of_type[t.name] for t in named.types]
 
-    def _language(self, node: FieldNode, field: GraphQLField) -> Any:
+    def language(self, node: FieldNode, field: GraphQLField) -> Any:
         """The language of a label."""
         given = arguments(node.arguments, field.args, self.variables).get("lang")
         return given.value if isinstance(given, Leaf) and given.value else self.builder.language
@@ -242,8 +243,8 @@ class Selector:
             tuple(self._parts(_sets(nodes), entity)),
             where=where,
             order=order,
-            first=self._bounded(given.get("first"), "first", MAX_FIRST),
-            offset=self._bounded(given.get("offset"), "offset", MAX_OFFSET),
+            first=self.bounded(given.get("first"), "first", MAX_FIRST),
+            offset=self.bounded(given.get("offset"), "offset", MAX_OFFSET),
             removed=removed.value if isinstance(removed, Leaf) and removed.value else "EXCLUDE",
         )
         after = given.get("after")
@@ -265,7 +266,7 @@ class Selector:
         )
         return msgspec.structs.replace(made, after=operands)
 
-    def _bounded(self, leaf: Any, name: str, limit: int) -> Operand | None:
+    def bounded(self, leaf: Any, name: str, limit: int) -> Operand | None:
         """`first`, `offset` or `limit` within its bounds, checked in every request."""
         if not isinstance(leaf, Leaf) or leaf.value is None:
             return None
@@ -282,7 +283,7 @@ class Selector:
         return self.params.add(take)
 
     def _parts(self, sets: list[SelectionSetNode], entity: str) -> list[Part]:
-        """nodes, edges, pageInfo, totalCount."""
+        """nodes, edges, pageInfo, totalCount, aggregate."""
         type_ = self.builder.connection(entity)
         parts: list[Part] = []
         for key, nodes in self.collect(sets, type_).items():
@@ -295,9 +296,12 @@ class Selector:
                 parts.append(Edges(key, tuple(self._edge(_sets(nodes), entity))))
             elif name == "pageInfo":
                 parts.append(PageInfo(key, self._simple(nodes, type_, name)))
+            elif name == "aggregate":
+                self._count()
+                parts.append(Grouping(self).aggregate(key, nodes, entity))
             else:
                 given = arguments(nodes[0].arguments, type_.fields[name].args, self.variables).get("limit")
-                limit = self._bounded(given, "limit", MAX_LIMIT)
+                limit = self.bounded(given, "limit", MAX_LIMIT)
                 parts.append(TotalCount(key, limit, self._simple(nodes, type_, name)))
         return parts
 
@@ -305,7 +309,11 @@ class Selector:
         """(key, field) of an object of plain fields."""
         named = get_named_type(type_.fields[name].type)
         assert isinstance(named, GraphQLObjectType)
-        return tuple((key, found[0].name.value) for key, found in self.collect(_sets(nodes), named).items())
+        return self.plain_items(_sets(nodes), named)
+
+    def plain_items(self, sets: list[SelectionSetNode], type_: GraphQLObjectType) -> tuple[tuple[str, str], ...]:
+        """(key, field) of an object of plain fields."""
+        return tuple((key, found[0].name.value) for key, found in self.collect(sets, type_).items())
 
     def _edge(self, sets: list[SelectionSetNode], entity: str) -> list[EdgeItem]:
         """The items of an edge."""

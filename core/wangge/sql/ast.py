@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..model.filter import TRUE, Filter, Operand
+from ..model.filter import TRUE, Compare, Every, Filter, Not, Operand, Some
 
 Removed = Literal["EXCLUDE", "ONLY", "INCLUDE"]
 
@@ -147,8 +147,122 @@ class TotalCount(msgspec.Struct, frozen=True):
     items: tuple[tuple[str, str], ...]
 
 
+class GroupTerm(msgspec.Struct, frozen=True):
+    """One term of `groupBy`: a path of field ids (the last is a value or a reference to an area) and its unit.
+
+    `unit`: VALUE; DAY, ISO_WEEK, MONTH, QUARTER or YEAR of a date or moment; the kind of an area (`community`).
+    """
+
+    path: tuple[str, ...]
+    unit: str = "VALUE"
+
+
+class KeyCell(msgspec.Struct, frozen=True):
+    """The value of a term in `key`."""
+
+    key: str
+    term: int
+
+
+class KeyLabel(msgspec.Struct, frozen=True):
+    """The label of a term's code or enum value."""
+
+    key: str
+    term: int
+    language: Literal["zh", "en"]
+
+
+class KeyArea(msgspec.Struct, frozen=True):
+    """The area that a term of areas stands for: (key, what) with what of id, code, name, kind, __typename; null without one."""
+
+    key: str
+    term: int
+    items: tuple[tuple[str, str], ...]
+
+
+class KeyObject(msgspec.Struct, frozen=True):
+    """`key`, or a reference in it: an object that is never null."""
+
+    key: str
+    items: tuple[KeyItem, ...]
+
+
+KeyItem = Constant | KeyCell | KeyLabel | KeyArea | KeyObject
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """What is measured over the rows of a group: `count`, or countDistinct, sum, avg, min, max of one field."""
+
+    function: Literal["count", "countDistinct", "sum", "avg", "min", "max"]
+    field: str = ""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """A measure under its response key."""
+
+    key: str
+    measure: Measure
+
+
+class Measures(msgspec.Struct, frozen=True):
+    """`sum { employees }` and the like: an object of measures and constants."""
+
+    key: str
+    items: tuple[Measured | Constant, ...]
+
+
+class GroupOrder(msgspec.Struct, frozen=True):
+    """One ordering term of groups: a measure, or the term of a number."""
+
+    by: Measure | int
+    descending: bool = False
+
+
+class Aggregate(msgspec.Struct, frozen=True):
+    """`aggregate(groupBy, having, orderBy, first)` of a connection: its rows in groups, one object a group.
+
+    Compares of `having` name a measure: `count`, `sum.employees`.
+    """
+
+    key: str
+    terms: tuple[GroupTerm, ...]
+    items: tuple[Constant | KeyObject | Measured | Measures, ...]
+    having: Filter = TRUE
+    order: tuple[GroupOrder, ...] = ()
+    """as asked; the terms in their order follow."""
+    first: Operand | None = None
+    """None: 10,000."""
+
+    def measures(self) -> list[Measure]:
+        """Every measure that is shown, compared or ordered by, once."""
+        found: list[Measure] = []
+        for item in self.items:
+            if isinstance(item, Measured):
+                found.append(item.measure)
+            elif isinstance(item, Measures):
+                found += [inner.measure for inner in item.items if isinstance(inner, Measured)]
+        found += [measure_of(compare.field) for compare in _compares(self.having)]
+        found += [order.by for order in self.order if isinstance(order.by, Measure)]
+        return list(dict.fromkeys(found))
+
+
+def measure_of(name: str) -> Measure:
+    """The measure that `count` or `sum.employees` names."""
+    function, _, field = name.partition(".")
+    return Measure(function, field)  # type: ignore[arg-type] # graphql/aggregates.py makes only these
+
+
+def _compares(found: Filter) -> list[Compare]:
+    """The comparisons of a having."""
+    if isinstance(found, Every | Some):
+        return [compare for item in found.items for compare in _compares(item)]
+    if isinstance(found, Not):
+        return _compares(found.item)
+    return [found] if isinstance(found, Compare) else []
+
+
 EdgeItem = Constant | EdgeCursor | EdgeNode
-Part = Nodes | Edges | PageInfo | TotalCount | Constant
+Part = Nodes | Edges | PageInfo | TotalCount | Aggregate | Constant
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -192,6 +306,8 @@ class Noted(msgspec.Struct, frozen=True):
     fields: tuple[str, ...]
     reveal: bool = False
     """the fields are revealed: each row gets an entry in the ledger."""
+    counted: bool = False
+    """the rows stand behind an aggregate: its note holds their number instead of an id."""
 
 
 class Value(msgspec.Struct, frozen=True):

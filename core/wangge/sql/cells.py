@@ -240,17 +240,20 @@ def code_label(row: Source | Part, item: CodeLabel) -> str:
     clear = row.clear(item.field)
     if clear == FALSE:
         return "NULL"
-    column = row.column(item.field)
-    if field.kind == "enum":
-        whens = " ".join(f"WHEN {text(v.value)} THEN {text(v.label.of(item.language))}" for v in field.values)
-        made = f"CASE {column} {whens} END"
-    elif field.kind == "codes":
-        found = _label_of(field, item.language, "c.code")
-        made = f"(SELECT json_agg({found} ORDER BY c.ord) FROM unnest({column}) WITH ORDINALITY c(code, ord))"
-        made = f"CASE WHEN {column} IS NOT NULL THEN coalesce({made}, '[]'::json) END"
-    else:
-        made = _label_of(field, item.language, column)
+    made = label(field, item.language, row.column(item.field))
     return made if clear == TRUE else case([(clear, made)])
+
+
+def label(field: Field, language: str, column: str) -> str:
+    """The label of the value in a column of a code, codes or enum."""
+    if field.kind == "enum":
+        whens = " ".join(f"WHEN {text(v.value)} THEN {text(v.label.of(language))}" for v in field.values)
+        return f"CASE {column} {whens} END"
+    if field.kind == "codes":
+        found = _label_of(field, language, "c.code")
+        made = f"(SELECT json_agg({found} ORDER BY c.ord) FROM unnest({column}) WITH ORDINALITY c(code, ord))"
+        return f"CASE WHEN {column} IS NOT NULL THEN coalesce({made}, '[]'::json) END"
+    return _label_of(field, language, column)
 
 
 def _label_of(field: Field, language: str, code: str) -> str:

@@ -6,11 +6,23 @@ from collections.abc import Callable
 
 from ..errors import Invalid
 from ..model.filter import Given
-from . import cells
-from .ast import Connection, Constant, EdgeCursor, EdgeNode, Edges, Nodes, Order, PageInfo, Selection, TotalCount
+from . import aggregates, cells
+from .ast import (
+    Aggregate,
+    Connection,
+    Constant,
+    EdgeCursor,
+    EdgeNode,
+    Edges,
+    Nodes,
+    Order,
+    PageInfo,
+    Selection,
+    TotalCount,
+)
 from .binder import TYPES
 from .conditions import condition
-from .notes import NOTHING, Made, connection_noted, is_noted, node_selections
+from .notes import NOTHING, Made, aggregated_kinds, is_noted, node_selections, nodes_noted
 from .reach import grant_predicate, prohibited, source, visible
 from .rows import FALSE, TRUE, Build, Source, all_of, any_of
 
@@ -44,6 +56,8 @@ def empty(found: Connection) -> str:
         elif isinstance(part, TotalCount):
             facts = {"value": 0, "exact": True, "__typename": "TotalCount"}
             pairs.append((part.key, cells.literal({key: facts[what] for key, what in part.items})))
+        elif isinstance(part, Aggregate):
+            pairs.append((part.key, aggregates.empty(part)))
         else:
             pairs.append((part.key, "'[]'::json"))
     return cells.json_object(pairs)
@@ -56,22 +70,38 @@ def connection(build: Build, found: Connection, link: Link | None = None) -> Mad
         return Made(empty(found))
     page = [p for p in found.parts if isinstance(p, Nodes | Edges | PageInfo)]
     pairs: list[tuple[str, str]] = []
+    rows = [f"({_page(build, found, page, kinds, link)}) a"] if page else []
+    notes = ["a.notes"] if nodes_noted(build, found) else []
     for part in found.parts:
         if isinstance(part, Constant):
             pairs.append((part.key, cells.literal(part.value)))
         elif isinstance(part, TotalCount):
             pairs.append((part.key, _count(build, found, part, kinds, link)))
+        elif isinstance(part, Aggregate):
+            made, alias = _aggregate(build, found, part, link), build.alias("b")
+            if made.noted:
+                rows.append(f"(SELECT {made.sql} AS noted OFFSET 0) {alias}")
+                notes.append(f"({alias}.noted).i")
+            pairs.append((part.key, f"({alias}.noted).j" if made.noted else made.sql))
         elif isinstance(part, PageInfo):
             facts = [(key, _info(build, what, found)) for key, what in part.items]
             pairs.append((part.key, cells.json_object(facts)))
         else:
             pairs.append((part.key, f"a.c{page.index(part)}"))
-    if not page:
-        return Made(cells.json_object(pairs))
-    tail = f"FROM ({_page(build, found, page, kinds, link)}) a"
-    if connection_noted(build, found):
-        return Made(f"(SELECT ROW({cells.json_object(pairs)}, a.notes)::wangge.noted {tail})", noted=True)
+    tail = f"FROM {', '.join(rows)}" if rows else ""
+    if notes:
+        every = " || ".join(f"coalesce({each}, {NOTHING})" for each in notes)
+        return Made(f"(SELECT ROW({cells.json_object(pairs)}, {every})::wangge.noted {tail})", noted=True)
     return Made(cells.json_object(pairs, tail))
+
+
+def _aggregate(build: Build, found: Connection, part: Aggregate, link: Link | None) -> Made:
+    """The rows of a connection in groups."""
+    kinds = aggregated_kinds(build, found.entity)
+    if not kinds:
+        return Made(aggregates.empty(part))
+    rows = [source(build, kind, "list") for kind in kinds]
+    return aggregates.aggregated(build, found.entity, part, [(row, _where(build, found, row, link)) for row in rows])
 
 
 def _page(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..model.types import Field
 from ..policy.scope import Level
 from .ast import (
+    Aggregate,
     Batch,
     Cell,
     CodeLabel,
@@ -107,6 +108,12 @@ def nested(build: Build, item: Item) -> bool:
 
 
 def connection_noted(build: Build, found: Connection) -> bool:
+    """Whether a connection's nodes or aggregates need notes."""
+    aggregates = [part for part in found.parts if isinstance(part, Aggregate)]
+    return nodes_noted(build, found) or any(aggregated_fields(build, found.entity, part) for part in aggregates)
+
+
+def nodes_noted(build: Build, found: Connection) -> bool:
     """Whether a connection's nodes need notes."""
     kinds = build.kinds(found.entity, "list")
     return any(
@@ -115,6 +122,28 @@ def connection_noted(build: Build, found: Connection) -> bool:
         for selection in selections
         if selection.entity in kinds
     )
+
+
+def aggregated_fields(build: Build, entity: str, part: Aggregate) -> dict[str, tuple[str, ...]]:
+    """The personal fields whose values an aggregate shows, as keys or as least and greatest value, by entity."""
+    if not aggregated_kinds(build, entity):
+        return {}
+    paths = [term.path for term in part.terms]
+    paths += [(measure.field,) for measure in part.measures() if measure.function in ("min", "max")]
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        at = entity
+        for name in path:
+            field = None if name in SYSTEM else build.catalog.field(at, name)
+            if field is not None and field.sensitivity in RECORDED:
+                found.setdefault(at, set()).add(field.id)
+            at = field.to[0] if field is not None and field.to else at
+    return {of: tuple(sorted(fields)) for of, fields in sorted(found.items())}
+
+
+def aggregated_kinds(build: Build, entity: str) -> list[str]:
+    """The concrete entities behind a name whose rows the caller may list and aggregate."""
+    return [kind for kind in build.kinds(entity, "list") if build.grants(kind, "aggregate")]
 
 
 def node_selections(parts: Iterable[ConnectionPart]) -> Iterator[tuple[Selection, ...]]:

@@ -191,12 +191,25 @@ class Source:
                 found.append(all_of([f"{purpose} = '{named}'", self._predicate(self, grant)]))
         return all_of([any_of(found), *self.allowed(self, "reveal")]) if found else FALSE
 
+    def clear_for(self, action: str, field_id: str) -> str:
+        """Whether the grants of another action give the cell in clear, given that one of them holds."""
+        if self._predicate is None:
+            return FALSE
+        grants = self.build.grants(self.entity, action)
+        return self._held(field_id, Level.CLEAR, [(self._predicate(self, grant), grant) for grant in grants])
+
     def _at_least(self, field_id: str, level: Level) -> str:
-        if self.action is None or field_id in SYSTEM or field_id in self.build.catalog.implicit(self.entity):
+        if self.action is None:
             return TRUE
-        held = [(p, g) for p, g in zip(self.predicates, self.grants, strict=True) if g.level(field_id) >= level]
+        return self._held(field_id, level, list(zip(self.predicates, self.grants, strict=True)))
+
+    def _held(self, field_id: str, level: Level, grants: list[tuple[str, Grant]]) -> str:
+        """Where some of the grants gives a field at least so much."""
+        if field_id in SYSTEM or field_id in self.build.catalog.implicit(self.entity):
+            return TRUE
+        held = [(p, g) for p, g in grants if g.level(field_id) >= level]
         bound = [g for _, g in held if level is Level.CLEAR and field_id in g.unraised]
-        if held and len(held) == len(self.predicates) and not bound:
+        if held and len(held) == len(grants) and not bound:
             return TRUE
         return any_of([all_of([p, self._usual(field_id)]) if g in bound else p for p, g in held])
 
