@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import json
 import shutil
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -143,19 +144,19 @@ async def city_admin(city_database: Database) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def served(settings: Settings, database: Database) -> AsyncIterator[City]:
-    """The application of one worker on a free port, until the block ends."""
+async def served(settings: Settings, database: Database, listening: socket.socket | None = None) -> AsyncIterator[City]:
+    """The application of one worker on a free port, or on a socket that listens already, until the block ends."""
     config = uvicorn.Config(
         build(settings), host="127.0.0.1", port=0, lifespan="on", access_log=False, log_level="warning", ws="none"
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # the test's process keeps its own
-    running = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve([listening] if listening is not None else None))
     while not server.started:
         if running.done():
             running.result()
         await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    port = (listening or server.servers[0].sockets[0]).getsockname()[1]
     city = City(
         f"http://127.0.0.1:{port}", json.loads((settings.home / "demo-accounts.json").read_text()), settings, database
     )

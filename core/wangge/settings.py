@@ -31,6 +31,19 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "second_factor": ("WANGGE_SECOND_FACTOR", "who needs a second factor: nobody, administrators or everyone"),
     "key": ("WANGGE_KEY", "the text of a key file"),
     "key_provider": ("WANGGE_KEY_PROVIDER", "the name of an entry point in the group wangge.keys"),
+    "oidc_issuer": (
+        "WANGGE_OIDC_ISSUER",
+        "the https address of an OpenID provider, as its discovery document names it",
+    ),
+    "oidc_client_id": ("WANGGE_OIDC_CLIENT_ID", "the client id that the provider gave this deployment"),
+    "oidc_secret_file": ("WANGGE_OIDC_SECRET_FILE", "a file that only its owner can read, with the client secret"),
+    "oidc_address": (
+        "WANGGE_OIDC_ADDRESS",
+        "the address of this deployment in browsers, such as https://grid.example.cn",
+    ),
+    "oidc_claim": ("WANGGE_OIDC_CLAIM", "the claim of the id token that names a person for good, such as sub"),
+    "oidc_label_zh": ("WANGGE_OIDC_LABEL_ZH", "the provider's name in Chinese, of at most 30 characters"),
+    "oidc_label_en": ("WANGGE_OIDC_LABEL_EN", "the provider's name in English, of at most 30 characters"),
     "modules": ("WANGGE_MODULES", "folders of modules that are YAML only, joined by ':'"),
     "trace_hooks": ("WANGGE_TRACE_HOOKS", "1 or 0"),
     "log_level": ("WANGGE_LOG_LEVEL", "debug, info, warning or error"),
@@ -53,6 +66,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     second_factor: SecondFactorFor = "nobody"
     key: str | None = None
     key_provider: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_secret_file: Path | None = None
+    oidc_address: str | None = None
+    oidc_claim: str = "sub"
+    oidc_label_zh: str = "统一身份认证"
+    oidc_label_en: str = "single sign-on"
     modules: tuple[Path, ...] = ()
     trace_hooks: bool = False
     log_level: LogLevel = "info"
@@ -72,10 +92,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             database_url=_url("database_url", given["database_url"], ("postgresql", "postgres")),
             database_owner_url=_url("database_owner_url", given["database_owner_url"], ("postgresql", "postgres")),
             s3_url=_url("s3_url", given["s3_url"], ("http", "https")),
-            key_file=Path(given["key_file"]).expanduser().absolute() if given["key_file"] else None,
+            key_file=_file(given["key_file"]),
             second_factor=_second_factor(given["second_factor"]),
             key=given["key"] or None,
             key_provider=given["key_provider"] or None,
+            oidc_issuer=_web_address("oidc_issuer", given["oidc_issuer"]),
+            oidc_client_id=given["oidc_client_id"] or None,
+            oidc_secret_file=_file(given["oidc_secret_file"]),
+            oidc_address=_web_address("oidc_address", given["oidc_address"], origin=True),
+            oidc_claim=_claim(given["oidc_claim"]),
+            oidc_label_zh=_label("oidc_label_zh", given["oidc_label_zh"], "统一身份认证"),
+            oidc_label_en=_label("oidc_label_en", given["oidc_label_en"], "single sign-on"),
             modules=_folders(given["modules"]),
             trace_hooks=_switch("trace_hooks", given["trace_hooks"]),
             log_level=_log_level(given["log_level"]),
@@ -128,6 +155,7 @@ def _together(settings: Settings) -> Settings:
             "keep a copy apart from the database's backups, and set WANGGE_KEY_FILE=FILE (or WANGGE_KEY, or WANGGE_KEY_PROVIDER)",
             variable="WANGGE_KEY_FILE",
         )
+    _oidc_together(settings)
     if settings.database_owner_url and not settings.database_url:
         raise SettingsError(
             "settings.owner_url_alone",
@@ -135,6 +163,19 @@ def _together(settings: Settings) -> Settings:
             variable="WANGGE_DATABASE_OWNER_URL",
         )
     return settings
+
+
+def _oidc_together(settings: Settings) -> None:
+    """A sign-in through a provider needs all four."""
+    asked = ("oidc_issuer", "oidc_client_id", "oidc_secret_file", "oidc_address")
+    missing = [VARIABLES[name][0] for name in asked if getattr(settings, name) is None]
+    if missing and len(missing) < len(asked):
+        raise SettingsError(
+            "settings.oidc_incomplete",
+            f"sign-in through an OpenID provider is set up in part: set {' and '.join(missing)} too, "
+            "or unset the other WANGGE_OIDC_ variables",
+            variables=missing,
+        )
 
 
 def _wrong(field: str, value: str, *, secret: bool = False) -> SettingsError:
@@ -180,6 +221,50 @@ def _log_level(text: str) -> LogLevel:
     except msgspec.ValidationError:
         raise _wrong("log_level", text) from None
     return level
+
+
+CHANGEABLE = frozenset(("email", "phone_number", "name", "nickname", "given_name", "family_name"))
+"""claims that people change themselves, or that pass to somebody else (OpenID Connect Core 5.7): they name nobody for good."""
+
+
+def _claim(text: str) -> str:
+    if not text:
+        return "sub"
+    if text in CHANGEABLE or not text.isprintable() or len(text) > 80:
+        raise _wrong("oidc_claim", text)
+    return text
+
+
+def _label(field: str, text: str, default: str) -> str:
+    if len(text) > 30 or not text.isprintable():
+        raise _wrong(field, text)
+    return text or default
+
+
+def _file(text: str) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
+
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _web_address(field: str, text: str, *, origin: bool = False) -> str | None:
+    """An https address, or http on this machine, without user, query and fragment; an `origin` has no path either."""
+    found = _url(field, text, ("http", "https"))
+    if found is None:
+        return None
+    parts = urlsplit(found)
+    path = parts.path.rstrip("/")
+    if (
+        not parts.hostname
+        or (parts.scheme == "http" and parts.hostname not in LOOPBACK)
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+        or (origin and path)
+    ):
+        raise _wrong(field, text, secret=True)
+    return found.rstrip("/") if origin else found
 
 
 def _url(field: str, text: str, schemes: tuple[str, ...]) -> str | None:

@@ -50,6 +50,8 @@ def _findings(settings: Settings) -> Iterator[tuple[str, str, bool]]:
     if settings.database_url is None:
         yield _examined("PostgreSQL", lambda: _postgres(settings))
         yield _examined("connect with", lambda: _connect(settings))
+    if settings.oidc_issuer is not None:
+        yield _examined("OpenID provider", lambda: _provider(settings))
     yield _examined("tables", lambda: _tables(settings))
     yield _examined("free disk space", lambda: _disk(settings))
 
@@ -85,6 +87,20 @@ def _services(settings: Settings) -> str:
     if not Path(f"/proc/{runtime.supervisor}").exists():
         return "not running; the last run was killed (`wangge up` recovers)"
     return f"running at {runtime.address}, supervisor is process {runtime.supervisor}"
+
+
+def _provider(settings: Settings) -> str:
+    """Read the provider's description as a sign-in does."""
+    import asyncio
+    import datetime as dt
+
+    from ..http.oidc import provider_settings
+    from ..identity.provider import Provider
+
+    found = provider_settings(settings)
+    assert found is not None
+    metadata = asyncio.run(Provider(found, lambda: dt.datetime.now(dt.UTC)).metadata())
+    return f"{metadata['issuer']} answers; it sends browsers back to {found.returns_to}"
 
 
 def _postgres(settings: Settings) -> str:

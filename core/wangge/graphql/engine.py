@@ -23,7 +23,7 @@ from ..records.outcome import StaleScope
 from ..sql.ast import ById, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import access, administration, cursors, differences, me, my_data, rules
+from . import access, administration, cursors, differences, identities, me, my_data, rules
 from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
 from .filters import Params
@@ -57,8 +57,18 @@ class Engine:
     """Executes requests of all callers of one process."""
 
     def __init__(
-        self, catalog: Catalog, pool: Any, scopes: Any, keys: Keys, hooks: Hooks, records: Any, reads: Reads
+        self,
+        catalog: Catalog,
+        pool: Any,
+        scopes: Any,
+        keys: Keys,
+        hooks: Hooks,
+        records: Any,
+        reads: Reads,
+        issuer: str | None = None,
     ) -> None:
+        """`issuer` is the OpenID provider whose people may be linked to accounts."""
+        self.issuer = issuer
         self.catalog = catalog
         self._pool = pool
         self._scopes = scopes
@@ -182,6 +192,7 @@ CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (me.Query, None),
     (access.Query, None),
     (administration.Query, administration.Mutation),
+    (None, identities.Mutation),
     (differences.Query, rules.Mutation),
     (my_data.Query, my_data.Mutation),
 )

@@ -74,6 +74,8 @@ class Context(msgspec.Struct, frozen=True):
     """the Scopes of the process, for the core's own fields."""
     credential: Any = None
     """what the caller came with: a token or a session."""
+    issuer: str | None = None
+    """the OpenID provider of the deployment."""
 
 
 @strawberry.type

@@ -183,6 +183,7 @@ class Run:
             self._language,
             engine._scopes,
             self._credential,
+            engine.issuer,
         )
 
     async def _fill(self, reference: Any, nodes: list[FieldNode], field: Any) -> Any:

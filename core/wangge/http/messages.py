@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.cookies
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -62,11 +62,16 @@ async def body_of(receive: Receive, limit: int = MAX_BODY) -> bytes:
 
 
 async def send(
-    sender: Send, status: int, body: bytes, type_: str = JSON, more: Mapping[str, str] | None = None
+    sender: Send,
+    status: int,
+    body: bytes,
+    type_: str = JSON,
+    more: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
 ) -> None:
-    """Send an answer."""
+    """Send an answer; `more` headers as pairs where one name comes twice."""
     headers = [(b"content-type", type_.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.encode(), value.encode("latin-1")) for name, value in (more or {}).items()]
+    pairs = more.items() if isinstance(more, Mapping) else more or ()
+    headers += [(name.encode(), value.encode("latin-1")) for name, value in pairs]
     await sender({"type": "http.response.start", "status": status, "headers": headers})
     await sender({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -1,25 +1,26 @@
-"""`/session`: sign in, see who is signed in, sign out; `/session/password` and `/session/second-factor`: the own ones."""
+"""`/session`: sign in, see who is signed in, sign out; below it the own password, the second factor, and the OpenID provider."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from ..errors import Invalid, Unauthenticated
+from ..errors import Invalid
 from ..graphql.exchange import translated
 from ..graphql.sentences import Refusals
-from ..identity.scopes import Credential, Scopes
+from ..identity.oidc import Oidc
+from ..identity.scopes import Scopes
 from .callers import COOKIE, Callers
 from .deadline import Deadline
-from .messages import body_of, cookies_of, headers_of, language_of, send, send_json, send_problem
-
-T = TypeVar("T")
+from .exchange import Exchange
+from .messages import cookies_of, headers_of, language_of, send, send_problem
+from .oidc import begin_or_finish, come_back, show_provider
 
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,67 +45,29 @@ class Factor(msgspec.Struct, forbid_unknown_fields=True):
     code: str | None = None
 
 
-def session_route(callers: Callers, scopes: Scopes, deadline: Deadline, refusal: Refusals) -> ASGIRouteHandler:
+def session_route(
+    callers: Callers, scopes: Scopes, deadline: Deadline, refusal: Refusals, oidc: Oidc | None = None
+) -> ASGIRouteHandler:
     """What is signed in by a cookie.
 
-    `/session`: POST {login, password, code?} sets the cookie; GET gives {account, csrf, expiresAt, pending, secondFactor};
+    `/session`: POST {login, password, code?} sets the cookie; GET gives {account, csrf, expiresAt, pending, secondFactor, password};
     DELETE ends the session. `/session/password`: POST {current, new}. `/session/second-factor`: POST {password} gives
     {secret, uri}, POST {code} gives {recoveryCodes}, DELETE {password, code} removes it. While `pending` says password
-    or second_factor, nothing but these paths is served.
+    or second_factor, nothing but these paths is served. `/session/oidc...`: see `http/oidc.py`.
     """
 
-    @asgi(["/session", "/session/password", "/session/second-factor"], copy_scope=False)
+    @asgi([*ROUTES], copy_scope=False)
     async def session(scope: Scope, receive: Receive, send: Send) -> None:
         http: Any = scope
         headers = headers_of(scope)
         try:
             async with deadline():
-                await _answer(Exchange(http, receive, send, headers, callers, scopes))
+                await _answer(Exchange(http, receive, send, headers, callers, scopes, refusal, oidc))
         except Exception as error:
             told = translated(error)
             await send_problem(send, told, title=str(refusal(told, language_of(headers))["message"]))
 
     return session
-
-
-class Exchange:
-    """One request and its answer."""
-
-    def __init__(
-        self, scope: Any, receive: Receive, sender: Send, headers: Mapping[str, str], callers: Callers, scopes: Scopes
-    ) -> None:
-        self.scope = scope
-        self.sender = sender
-        self.headers = headers
-        self.callers = callers
-        self.scopes = scopes
-        self.sessions = callers.sessions
-        self.address: str = (scope.get("client") or ("", 0))[0]
-        self._receive = receive
-
-    async def body(self, type_: type[T], form: str) -> T:
-        """The JSON body; raises Invalid."""
-        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise Invalid("request.media_type", "send Content-Type: application/json")
-        try:
-            return msgspec.json.decode(await body_of(self._receive, 10_000), type=type_)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise Invalid("request.malformed", f"send {form}") from None
-
-    async def caller(self) -> Credential:
-        """Who writes by cookie, also while something must be done first; a token has no session."""
-        found = await self.callers.credential({**self.headers, "authorization": ""}, writes=True, pending=True)
-        if found.session is None:
-            raise Unauthenticated("auth.session_ended", "sign in with a password")
-        return found
-
-    async def json(self, status: int, value: Any, more: Mapping[str, str] | None = None) -> None:
-        """Send a JSON value."""
-        await send_json(self.sender, status, value, more)
-
-    async def empty(self, more: Mapping[str, str] | None = None) -> None:
-        """Send that it is done."""
-        await send(self.sender, 204, b"", "application/json", more)
 
 
 async def _answer(exchange: Exchange) -> None:
@@ -121,19 +84,7 @@ async def _sign_in(exchange: Exchange) -> None:
     """Check the password and set the cookie."""
     given = await exchange.body(SignIn, "{login, password}")
     made = await exchange.sessions.sign_in(given.login, given.password, exchange.address, given.code)
-    answer = {
-        "csrf": exchange.sessions.csrf(made.cookie),
-        "expiresAt": made.until.isoformat(),
-        "pending": made.pending,
-    }
-    await exchange.json(200, answer, {"set-cookie": _cookie(exchange, made.cookie, made.until)})
-
-
-def _cookie(exchange: Exchange, value: str, until: dt.datetime) -> str:
-    """The cookie: not for scripts, not for other sites, over TLS only where the request came so."""
-    life = max(0, int((until - dt.datetime.now(dt.UTC)).total_seconds()))
-    https = exchange.scope.get("scheme") == "https" or exchange.headers.get("x-forwarded-proto") == "https"
-    return f"{COOKIE}={value}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{'; Secure' if https else ''}"
+    await exchange.signed_in(made)
 
 
 async def _show(exchange: Exchange) -> None:
@@ -141,13 +92,14 @@ async def _show(exchange: Exchange) -> None:
     headers = {"cookie": exchange.headers.get("cookie", "")}
     found = await exchange.callers.credential(headers, writes=False, pending=True)
     scope = await exchange.scopes.scope(found)
-    pending, second_factor = await exchange.sessions.pending_of(found)
+    pending, second_factor, password = await exchange.sessions.pending_of(found)
     answer = {
         "account": {"id": str(found.account), "name": scope.actor.name},
         "csrf": exchange.sessions.csrf(cookies_of(exchange.headers)[COOKIE]),
         "expiresAt": found.until.isoformat() if found.until else None,
         "pending": pending,
         "secondFactor": second_factor,
+        "password": password,
     }
     await exchange.json(200, answer)
 
@@ -157,7 +109,7 @@ async def _sign_out(exchange: Exchange) -> None:
     found = await exchange.callers.credential({**exchange.headers, "authorization": ""}, writes=True, pending=True)
     if found.session is not None:
         await exchange.sessions.sign_out(found.session)
-    await exchange.empty({"set-cookie": _cookie(exchange, "", dt.datetime.now(dt.UTC))})
+    await exchange.empty(dict([exchange.cookie("", dt.datetime.now(dt.UTC))]))
 
 
 async def _change_password(exchange: Exchange) -> None:
@@ -195,4 +147,6 @@ ROUTES: Mapping[str, Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
     "/session": {"GET": _show, "POST": _sign_in, "DELETE": _sign_out},
     "/session/password": {"POST": _change_password},
     "/session/second-factor": {"POST": _add_factor, "DELETE": _remove_factor},
+    "/session/oidc": {"GET": show_provider, "POST": begin_or_finish},
+    "/session/oidc/return": {"GET": come_back},
 }

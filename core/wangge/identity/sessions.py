@@ -35,8 +35,8 @@ ACCOUNT = """SELECT a.id, a.login, a.state, s.value, a.expires_at <= clock_times
 FROM wangge.account a LEFT JOIN wangge.secret s ON s.owner_id = a.id AND s.kind = 'password'
 WHERE a.login = $1 AND a.removed_at IS NULL"""
 CREATE = """INSERT INTO wangge.session (id, revision, created_at, updated_at, created_by, account, seen_at, expires_at, address,
-  area_id, area_ord, district_id)
-SELECT $1, 1, now(), now(), a.id, a.id, now(), now() + $2::interval, $3, a.area_id, a.area_ord, a.district_id
+  identity, area_id, area_ord, district_id)
+SELECT $1, 1, now(), now(), a.id, a.id, now(), now() + $2::interval, $3, $5, a.area_id, a.area_ord, a.district_id
 FROM wangge.account a WHERE a.id = $4 RETURNING expires_at"""
 FIND = """SELECT e.account, e.expires_at, s.value FROM wangge.session e
 JOIN wangge.secret s ON s.owner_id = e.id AND s.kind = 'session'
@@ -50,6 +50,7 @@ PENDING = """SELECT EXISTS (SELECT 1 FROM wangge.secret WHERE owner_id = $1 AND 
   EXISTS (SELECT 1 FROM wangge.secret WHERE owner_id = $1 AND kind = 'totp') AS second_factor,
   EXISTS (SELECT 1 FROM wangge.post p WHERE p.account = $1 AND p.role = ANY($2) AND p.removed_at IS NULL
     AND (p.valid_to IS NULL OR p.valid_to > clock_timestamp())) AS administrator"""
+HAS_PASSWORD = "SELECT EXISTS (SELECT 1 FROM wangge.secret WHERE owner_id = $1 AND kind = 'password')"
 TODO = {
     "password": "change your first password before anything else",
     "second_factor": "add a second factor before anything else",
@@ -59,6 +60,10 @@ ADMINISTRATORS = (*KEPT, "auditor")
 
 END = """UPDATE wangge.session e SET ended_at = now(), updated_at = now(), revision = e.revision + 1 FROM wangge.account a
 WHERE e.id = $1 AND e.ended_at IS NULL AND a.id = e.account RETURNING e.account, a.login, e.revision, e.ended_at"""
+BY_PROVIDER = ", by the identity provider"
+JUST_NOW = """SELECT EXISTS (SELECT 1 FROM wangge.session e WHERE e.id = $1 AND e.identity IS NOT NULL
+  AND e.created_at > clock_timestamp() - interval '10 minutes')"""
+"""whether the provider has just confirmed who it is: what an account without a password shows in the place of one."""
 NOBODY = Actor("public", "unknown login")
 """Who tried a login that no account has; what was typed is not kept, it may be a password."""
 
@@ -153,33 +158,36 @@ class Sessions:
         matches = await asyncio.to_thread(check_password, password, stored)
         if not matches or row is None or row["state"] != "ACTIVE" or row["over"]:
             who = Actor("account", login, account=row["id"]) if row is not None else NOBODY
-            await self._refused(who, address)
+            await self.refused(who, address)
             raise wrong()
         who = Actor("account", login, account=row["id"])
         if row["second_factor"]:
-            await self._check_code(who, code, address)
-        return await self._open(who, address)
+            await self.check_code(who, code, address)
+        return await self.open(who, address)
 
-    async def _check_code(self, who: Actor, code: str | None, address: str) -> None:
-        """Raises Unauthenticated unless the code of the second factor is right."""
+    async def check_code(self, who: Actor, code: str | None, address: str) -> None:
+        """Raises Unauthenticated unless the code of the second factor is right; refusals stand in the ledger."""
         assert who.account is not None
         if not code:
             raise Unauthenticated("auth.code_required", "give the code of your authenticator too")
         async with self._pool.transaction() as connection:
             right = await self.second_factor.check(connection, who.account, code, self._now())
         if not right:
-            await self._refused(who, address)
+            await self.refused(who, address)
             raise Unauthenticated("auth.wrong_code", "the code is wrong or was used already: wait for the next one")
 
-    async def _refused(self, who: Actor, address: str) -> None:
-        await append(self._pool, who, "denied:sign_in", entity="wangge.session", reason=f"from {address}")
+    async def refused(self, who: Actor, address: str, by: str = "") -> None:
+        """A sign-in that was refused, in the ledger."""
+        await append(self._pool, who, "denied:sign_in", entity="wangge.session", reason=f"from {address}{by}")
 
-    async def _open(self, who: Actor, address: str) -> SignedIn:
-        """A new session."""
+    async def open(self, who: Actor, address: str, identity: UUID | None = None) -> SignedIn:
+        """A new session; `identity` is the linked one that a provider confirmed, in the place of a password."""
+        by = BY_PROVIDER if identity is not None else ""
         session, secret = uuid7(), secrets.token_urlsafe(32)
         async with self._pool.transaction() as connection:
-            until = await connection.fetchval(CREATE, session, LIFE, address, who.account)
-            await append(connection, who, "sign_in", entity="wangge.session", row=session, reason=f"from {address}")
+            until = await connection.fetchval(CREATE, session, LIFE, address, who.account, identity)
+            why = f"from {address}{by}"
+            await append(connection, who, "sign_in", entity="wangge.session", row=session, reason=why)
             await connection.execute(
                 "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'session', $2)",
                 session,
@@ -218,10 +226,11 @@ class Sessions:
             raise ended()
         return known
 
-    async def pending_of(self, credential: Credential) -> tuple[str | None, bool]:
-        """What must be done first, and whether the account has a second factor."""
+    async def pending_of(self, credential: Credential) -> tuple[str | None, bool, bool]:
+        """What must be done first, and whether the account has a second factor and a password."""
         todo = await self._pending(self._pool, credential.account)
-        return todo, await self.second_factor.enrolled(self._pool, credential.account)
+        factor = await self.second_factor.enrolled(self._pool, credential.account)
+        return todo, factor, await self._pool.fetchval(HAS_PASSWORD, credential.account)
 
     async def _find(self, cookie: str) -> Credential:
         """Look a session up, compare its secret, and note that it was used; one that was idle for too long has ended."""
@@ -285,6 +294,8 @@ class Sessions:
         await self.tries.begin(login, address)
         row = await self._pool.fetchrow(ACCOUNT, login)
         stored = bytes(row["value"]) if row["value"] is not None else None
+        if stored is None and await self._pool.fetchval(JUST_NOW, credential.session):
+            return row
         if not await asyncio.to_thread(check_password, password, stored):
             who = Actor("account", login, account=credential.account)
             await append(self._pool, who, "denied:password", entity="wangge.account", reason=f"from {address}")

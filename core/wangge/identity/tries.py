@@ -27,9 +27,16 @@ class Tries:
     async def begin(self, login: str, address: str) -> None:
         """Count a try before it is made; raises Throttled, in one way for every login."""
         for key, allowed in ((f"@{address}", OF_ADDRESS), (login, OF_LOGIN)):
-            wait = await self._pool.fetchval(BEGIN, self._hash(key), allowed, PAUSE)
-            if wait is not None:
-                raise Throttled("auth.too_many_tries", f"too many tries: wait {wait} seconds", retry_after=max(1, wait))
+            await self._begin(key, allowed)
+
+    async def begin_from(self, address: str) -> None:
+        """Count a try of which nobody's login is known yet; raises Throttled."""
+        await self._begin(f"@{address}", OF_ADDRESS)
+
+    async def _begin(self, key: str, allowed: int) -> None:
+        wait = await self._pool.fetchval(BEGIN, self._hash(key), allowed, PAUSE)
+        if wait is not None:
+            raise Throttled("auth.too_many_tries", f"too many tries: wait {wait} seconds", retry_after=max(1, wait))
 
     async def passed(self, connection: Any, login: str, address: str) -> None:
         """The last try was right: it counts for nothing, the login's others are forgotten, and old ones with them."""

@@ -24,3 +24,12 @@ BEGIN
     RETURN NULL;
 END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON wangge.sign_in_try TO wangge_app;
+
+-- Sign-ins that are on their way through an OpenID provider: `key` is a keyed hash of the browser's cookie, `value` is sealed.
+-- Each is taken once and ends by itself.
+CREATE TABLE IF NOT EXISTS wangge.sign_in_flow (
+  key bytea PRIMARY KEY,
+  value bytea NOT NULL,
+  until timestamptz NOT NULL
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON wangge.sign_in_flow TO wangge_app;
