@@ -99,7 +99,7 @@ async def test_what_a_module_needs_is_on_in_the_same_places(city: City) -> None:
 async def test_the_sdl_is_that_of_the_account(city: City) -> None:
     _, department, _ = await wangge(city, "sdl", "--as", NANMING)
     _, grid, _ = await wangge(city, "sdl", "--as", "nanming-grid-1", "--language", "en")
-    assert "type Incident implements Case" in department
+    assert "type Incident implements Node & Case" in department
     assert "Person" not in department
     assert '"""Date of birth"""' in grid
     assert "removeIncident" not in grid

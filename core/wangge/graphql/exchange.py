@@ -16,8 +16,8 @@ from ..errors import Invalid, RequestError, Unavailable
 log = structlog.get_logger("wangge.graphql")
 ACCOUNT = "\0account"
 """the key under which a request's account stands beside its variables."""
-WRITTEN = "\0written"
-"""the key under which the id of the row that was written stands beside them."""
+ROW = "\0row"
+"""the key under which the id of a row that Python knows stands beside them: one that was written, or named by a global id."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from ..records.storing import stale
 from ..sql.ast import ByIds
 from ..sql.compile import compile_root
 from .arguments import Variables, arguments, plain
-from .exchange import ACCOUNT, WRITTEN, Answer, Request, body, plain_error, translated
+from .exchange import ACCOUNT, ROW, Answer, Request, body, plain_error, translated
 from .filters import Params
 from .handwritten import Context, Execution
 from .plans import CallerSchema, Operation, OtherRoot, Plan, ReadRoot
@@ -71,8 +72,11 @@ class Run:
             return self._answer([(reads[0].key, await self._fetch(None, reads[0]))])
         async with self._engine._pool.transaction(isolation="repeatable_read", readonly=True) as connection:
             done = {root.key: await self._fetch(connection, root) for root in reads}
+            for root in plan.roots:
+                if isinstance(root, OtherRoot) and root.kind == "node":
+                    done[root.key] = await self._node(connection, root)
         for root in plan.roots:
-            if isinstance(root, OtherRoot):
+            if isinstance(root, OtherRoot) and root.kind != "node":
                 done[root.key] = await self._other(root)
         return self._answer([(root.key, done[root.key]) for root in plan.roots])
 
@@ -105,6 +109,26 @@ class Run:
             raise
         except Exception as error:
             raise translated(error) from error
+
+    async def _node(self, connection: Any, root: OtherRoot) -> bytes:
+        """The object behind a global id; an id of nothing, of a type or of a row that the caller may not see gives null."""
+        assert root.field is not None
+        tree = arguments(root.nodes[0].arguments, root.field.args, self._variables)["nodeId"]
+        type_, row = open_node_id(plain(tree))
+        builder = self._caller.builder
+        entity = builder.entity_of_type.get(type_, "")
+        if not entity or entity not in builder.kinds(entity, "get"):
+            return b"null"
+        sets = [node.selection_set for node in root.nodes if node.selection_set]
+        read = self._row_read(root, f"{root.key} {entity}", sets, entity)
+        try:
+            values = read.params.values({**self._variables, ROW: row})
+            body = await self._engine.reader.fetch(connection, read.statement, self._scope, values, self._why(root.key))
+        except (RequestError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise translated(error) from error
+        return body[1:-1] or b"null"
 
     async def _renew(self) -> None:
         """The caller's Scope of this moment. Raises StaleScope when it has another shape: the plan does not fit it."""
@@ -251,24 +275,33 @@ class Run:
         written = first_id(outcome)
         if written is None or name == "id":
             return str(written) if written is not None else None
-        read = self._written_node(root, key, sets, entity)
-        values = read.params.values({**self._variables, WRITTEN: written})
+        read = self._row_read(root, key, sets, entity)
+        values = read.params.values({**self._variables, ROW: written})
         body = await self._engine.reader.fetch(None, read.statement, self._scope, values, self._why(payload.name))
         return msgspec.Raw(body[1:-1] or b"null")
 
-    def _written_node(self, root: OtherRoot, key: str, sets: list[SelectionSetNode], entity: str) -> ReadRoot:
-        """What reads the node of a payload, kept with the plan as long as the Scope has the plan's shape."""
+    def _row_read(self, root: OtherRoot, key: str, sets: list[SelectionSetNode], entity: str) -> ReadRoot:
+        """What reads one row of `entity` whose id Python knows, kept with the plan as long as the Scope has the plan's shape."""
         planned = self._scope.shape.key == self._caller.builder.shape.key
         if planned and key in root.reads:
             return root.reads[key]
         params = Params()
         selector = self._engine.selector(self._caller, self._operation, self._variables, params)
-        ids = params.add(lambda variables: [str(variables[WRITTEN])])
+        ids = params.add(lambda variables: [str(variables[ROW])])
         asked = ByIds(ids, selector.selections(sets, entity, "get"))
         read = ReadRoot(key, compile_root(self._engine.catalog, self._scope.shape, asked), params)
         if planned:
             root.reads[key] = read
         return read
+
+
+def open_node_id(given: Any) -> tuple[str, str]:
+    """(type, id) of a global id; ("", "") of a text that is none."""
+    try:
+        type_, _, row = base64.b64decode(str(given), validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return type_, row
 
 
 def _both(first: Any, second: Any) -> Any:

@@ -111,7 +111,9 @@ class SchemaBuilder:
             self.entity_of_type[declared.type] = entity
             text = (declared.description or declared.label).of(self.language)
             if self.catalog.is_upper(entity):
-                self.nodes[entity] = GraphQLInterfaceType(declared.type, lambda: self._fields(entity), description=text)
+                self.nodes[entity] = GraphQLInterfaceType(
+                    declared.type, lambda: self._fields(entity), interfaces=[self.any_node()], description=text
+                )
             else:
                 self.nodes[entity] = GraphQLObjectType(
                     declared.type,
@@ -122,9 +124,16 @@ class SchemaBuilder:
         return self.nodes[entity]
 
     def _interfaces(self, entity: str) -> list[GraphQLInterfaceType]:
-        """The upper types of a concrete entity."""
+        """`Node`, and the upper types of a concrete entity."""
         uppers = [self.node(e.name) for e in self.catalog.chain(entity)[1:]]
-        return [u for u in uppers if isinstance(u, GraphQLInterfaceType)]
+        return [self.any_node(), *(u for u in uppers if isinstance(u, GraphQLInterfaceType))]
+
+    def any_node(self) -> GraphQLInterfaceType:
+        """`Node`: what `node(nodeId:)` gives back."""
+        if "Node" not in self._plain:
+            fields = {name: GraphQLField(GraphQLNonNull(GraphQLID)) for name in ("id", "nodeId")}
+            self._plain["Node"] = GraphQLInterfaceType("Node", fields)
+        return self._plain["Node"]  # type: ignore[return-value] # made above
 
     def _fields(self, entity: str) -> dict[str, GraphQLField]:
         """The fields of a node: the implicit ones, and those that the shape shows."""
@@ -352,7 +361,7 @@ class SchemaBuilder:
     # --- roots ---
 
     def roots(self) -> dict[str, GraphQLField]:
-        """One field by id and one connection per entity that the caller may see."""
+        """One field by id and one connection per entity that the caller may see, and `node`."""
         fields: dict[str, GraphQLField] = {}
         for name, entity in sorted(self.catalog.model.entities.items()):
             if self.kinds(name, "get"):
@@ -366,6 +375,12 @@ class SchemaBuilder:
                 facts = meta(kind="connection", entity=name)
                 type_ = GraphQLNonNull(self.connection(name))
                 fields[entity.plural] = GraphQLField(type_, args=self.inputs.arguments(name), extensions=facts)
+        if any(self.kinds(name, "get") for name in self.catalog.model.entities):
+            argument = {"nodeId": GraphQLArgument(GraphQLNonNull(GraphQLID))}
+            text = "The object behind a `nodeId`, of whatever type; null when there is none."
+            fields["node"] = GraphQLField(
+                self.any_node(), args=argument, description=text, extensions=meta(kind="node")
+            )
         return fields
 
     def scalar(self, name: str) -> GraphQLScalarType:
