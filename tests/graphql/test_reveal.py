@@ -10,11 +10,12 @@ import pytest
 
 from tests.city import City, eventually
 from wangge.crypto import load_keys
-from wangge.graphql.reading import PER_HOUR, REVEALED_AT_ONCE
+from wangge.graphql.reading import REVEALED_AT_ONCE
 from wangge.model.conditions import parse_filter
 from wangge.model.load import load_model
+from wangge.model.sealed import use_of
 from wangge.modules.discover import discover
-from wangge.records.sealing import use_of
+from wangge.records.usage import PER_HOUR
 from wangge.store.pool import Pool
 from wangge.values import uuid7
 
@@ -147,6 +148,41 @@ async def test_a_match_finds_the_row_by_its_exact_number_and_stands_in_the_ledge
     schema = await city.data(CLERK, '{ __type(name: "MatchWhere") { inputFields { name } } }')
     assert [field["name"] for field in schema["__type"]["inputFields"]] == ["eq", "in"]
     assert await city.code(GRID, query, {"n": number}) == "document.invalid"
+
+
+async def test_each_value_of_a_match_counts_for_the_hour(
+    city: City, city_owner: Pool, persons: list[tuple[str, str, str]], began: Any
+) -> None:
+    query = """query($in: [String!]!, $one: String!) {
+        persons(where: {or: [{idNumber: {in: $in}}, {idNumber: {eq: $one}}]}) { nodes { id } } }"""
+    used = "SELECT used FROM wangge.usage WHERE kind = 'match'"
+    row, number, _ = persons[0]
+    found = await city.data(CLERK, query, {"in": ["1", number], "one": "2"})
+    assert found["persons"]["nodes"] == [{"id": row}]
+    assert await city_owner.fetchval(used) == 3
+    many = [f"52010219900101{each:04}" for each in range(PER_HOUR["match"])]
+    assert await city.code(CLERK, query, {"in": many, "one": "2"}) == "match.too_often"
+    assert await city_owner.fetchval(used) == 3
+
+
+async def test_a_write_that_a_sealed_key_refuses_counts_as_a_match(
+    city: City, city_owner: Pool, persons: list[tuple[str, str, str]], began: Any
+) -> None:
+    text = """mutation($i: CreatePersonInput!) { createPerson(input: $i) { node { id } errors { code } } }"""
+    area = await city_owner.fetchval(
+        "SELECT p.area_id::text FROM wangge.post p JOIN wangge.account a ON a.id = p.account WHERE a.login = $1", CLERK
+    )
+    given = {"i": {"name": "测试冒名", "area": area, "idNumber": persons[0][1]}}
+    await city_owner.execute(
+        "INSERT INTO wangge.usage SELECT id, 'match', date_trunc('hour', now()), $2 FROM wangge.account WHERE login = $1",
+        CLERK,
+        PER_HOUR["match"] - 1,
+    )
+    refused = (await city.data(CLERK, text, given))["createPerson"]
+    assert refused == {"node": None, "errors": [{"code": "unique.taken"}]}
+    entries = await city_owner.fetch(LEDGER, "match", began)
+    assert [(e["entity"], e["actor_name"]) for e in entries] == [("base.person", CLERK)]
+    assert await city.code(CLERK, text, given) == "match.too_often"
 
 
 async def test_absence_has_a_reason_where_the_caller_may_know(

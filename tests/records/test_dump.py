@@ -13,9 +13,9 @@ from tests.city import *  # noqa: F403 # fixtures
 from wangge.app import load
 from wangge.crypto import Keys, load_keys
 from wangge.model import names
+from wangge.model.sealed import use_of
 from wangge.model.types import Field, Model
 from wangge.modules.discover import discover
-from wangge.records.sealing import use_of
 from wangge.settings import Settings
 from wangge.store.embedded import EmbeddedPostgres
 from wangge.store.pool import Pool

@@ -10,20 +10,17 @@ import msgspec
 from ..audit.entries import append
 from ..audit.reads import Reading, Reads, record
 from ..crypto import Keys
-from ..errors import Denied, Invalid, Throttled
+from ..errors import Denied, Invalid
+from ..model.sealed import use_of
 from ..policy.scope import Scope
-from ..records.sealing import use_of
 from ..records.storing import check_fresh
-from ..sql.ast import Noted, Statement
+from ..records.usage import use
+from ..sql.ast import Match, Noted, Statement
 from ..sql.marks import Function, resolve
 from . import cursors
 
 REVEALED_AT_ONCE = 50
 """rows that one root field may reveal."""
-PER_HOUR = {"reveal": 300, "match": 200}
-"""rows that an account may reveal, and questions that it may ask by `match`, in an hour."""
-USED = """INSERT INTO wangge.usage AS u (account_id, kind, hour, used) VALUES ($1, $2, date_trunc('hour', now()), $3)
-ON CONFLICT (account_id, kind, hour) DO UPDATE SET used = u.used + excluded.used RETURNING used"""
 
 
 class Why(msgspec.Struct, frozen=True):
@@ -51,8 +48,8 @@ class Reader:
         Raises Denied, Invalid or Throttled for a reveal or match that is not allowed, StaleScope when the rights of a
         reveal changed meanwhile, Unavailable when the read cannot be recorded.
         """
-        for entity, path in statement.matches:
-            await self._matched(scope, entity, path, why)
+        for match in statement.matches:
+            await self._matched(scope, match, match.values(params), why)
         if statement.reveals:
             body = await self._reveal(statement, scope, [*params, why.purpose, why.document], why)
         elif statement.noted:
@@ -106,30 +103,18 @@ class Reader:
                     f"one field reveals at most {REVEALED_AT_ONCE} rows: ask for fewer",
                     limit=REVEALED_AT_ONCE,
                 )
-            await self._use(connection, scope, "reveal", revealed)
+            await use(connection, scope.actor.account, "reveal", revealed)
         return self._recorded(row, statement, scope, why)
 
-    async def _matched(self, scope: Scope, entity: str, path: str, why: Why) -> None:
+    async def _matched(self, scope: Scope, match: Match, values: int, why: Why) -> None:
         """Enter the use of `match` in the ledger and count it, before it is answered."""
         async with self._pool.transaction() as connection:
             await check_fresh(connection, scope)
             await append(
-                connection, scope.actor, "match", entity=entity, district=scope.home_district, fields=[path],
+                connection, scope.actor, "match", entity=match.entity, district=scope.home_district, fields=[match.path],
                 purpose=why.purpose, document=why.document,
             )  # fmt: skip
-            await self._use(connection, scope, "match", 1)
-
-    async def _use(self, connection: Any, scope: Scope, kind: str, number: int) -> None:
-        """Count; raises Throttled beyond what an account may use in an hour."""
-        if not number:
-            return
-        used = await connection.fetchval(USED, scope.actor.account, kind, number)
-        if used > PER_HOUR[kind]:
-            raise Throttled(
-                f"{kind}.too_often",
-                f"this account may do so {PER_HOUR[kind]} times an hour: wait for the next",
-                retry_after=3600,
-            )
+            await use(connection, scope.actor.account, "match", values)
 
 
 def _kind(noted: Noted) -> tuple[str, tuple[str, ...]] | None:

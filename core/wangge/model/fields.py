@@ -12,6 +12,7 @@ import msgspec
 from .kinds_of_fields import read_kind
 from .mistakes import nearest
 from .reader import Reader
+from .sealed import DEFAULT_MASKS, DIVISION, LEAST, left_open
 from .types import FIELD_KINDS, SENSITIVITIES, Field, Mask, Sensitivity
 from .words import FIELD_NAME, RESERVED_FIELDS
 from .yaml import Node
@@ -43,7 +44,6 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
 ALL_KEYS = frozenset(COMMON).union(*EXTRA.values())
 SEALABLE = frozenset("text url phone id_number email credit_code".split())
 SEALED_BY_DEFAULT = frozenset("phone id_number email".split())
-DEFAULT_MASKS: Mapping[str, Mask] = {"id_number": Mask(first=2, last=1), "phone": Mask(first=3, last=4)}
 NO_DEFAULT = frozenset("ref refs children list point polygon file files photos signature json number".split())
 TEXTS = frozenset("text url credit_code month phone id_number email".split())
 
@@ -241,7 +241,25 @@ def _mask(reader: Reader, kind: str) -> Mask | None:
         )
         reader.wrong("mask", f"this mask is not for the type {kind}: {shown}", line)
         return None
-    return Mask(first, last, to)  # type: ignore[arg-type] # checked by choice
+    made = Mask(first, last, to)  # type: ignore[arg-type] # checked by choice
+    if told := _told(kind, made):
+        reader.wrong("mask_tells", told, line)
+        return None
+    return made
+
+
+def _told(kind: str, mask: Mask) -> str:
+    """What a mask gives away to who knows the other fields of a person; "" when that is nothing."""
+    if kind == "id_number" and mask.first > DIVISION:
+        return f"this mask shows the date of birth inside the number: show at most the division, {{first: {DIVISION}}}"
+    left = left_open(kind, mask)
+    if left is None or left >= LEAST:
+        return ""
+    instead = "{first: 2}" if kind == "id_number" else "{first: 3, last: 4}"
+    return (
+        f"this mask leaves {left} numbers to who knows what other fields tell, and {LEAST} must remain: "
+        f"hide the end of an id number and three digits of a phone, as {instead} does"
+    )
 
 
 def _read_default(reader: Reader, values: dict[str, Any], kind: str) -> None:

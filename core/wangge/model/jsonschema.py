@@ -11,6 +11,7 @@ from .code_tables import COLUMN_KINDS, DISTRICTS
 from .entity_files import GRADES, MOST_FIELDS, SCOPES
 from .fields import COMMON, EXTRA, NO_DEFAULT, SEALABLE
 from .role_files import ACTIONS, EFFECTS, LEVELS
+from .sealed import DIVISION
 from .single_files import BASES, PAGE_KINDS
 from .types import FIELD_KINDS, SENSITIVITIES
 from .words import CODE_NAME, ENTITY_NAME, ENUM_VALUE, FIELD_NAME, MODULE_ID, TYPE_NAME, VERSION
@@ -101,6 +102,8 @@ def _fields() -> Schema:
 def _field(kind: str) -> Schema:
     """The keys of one kind."""
     known = _common_keys() | _own_keys(kind)
+    if kind == "id_number":
+        known["mask"] = _object({"first": {"type": "integer", "minimum": 1, "maximum": DIVISION}})
     keys = [*COMMON, *EXTRA.get(kind, ())]
     if kind not in SEALABLE:
         keys.remove("sealed")

@@ -69,6 +69,11 @@ class Claims:
                 claims.append(Claim(name, unique, made))
         return claims
 
+    def is_sealed(self, entity: str, unique: Unique) -> bool:
+        """Whether a key holds a sealed value, of which a refusal says that somebody has it."""
+        fields = self._model.fields_of(entity)
+        return any(fields[name].sealed for name in unique.fields if name in fields)
+
     async def holders(self, reader: Any, claims: list[Claim]) -> dict[bytes, UUID]:
         """Key -> the row that holds it."""
         if not claims:

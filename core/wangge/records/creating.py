@@ -155,6 +155,7 @@ async def claim(
     own: dict[bytes, UUID] = {}
     for draft in drafts:
         claims = [one for one in kit.claims.of(draft.entity, draft.values) if one.key_hash not in kept]
+        draft.tried += sum(kit.claims.is_sealed(draft.entity, one.unique) for one in claims)
         holders = await kit.claims.holders(reader, claims)
         contested = await kit.claims.contested(reader, [one for one in claims if one.key_hash in holders])
         for one in claims:

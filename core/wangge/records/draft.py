@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +49,8 @@ class Draft(msgspec.Struct, kw_only=True):
     faults: list[Fault] = []
     warnings: list[Fault] = []
     flags: list[Flag] = []
+    tried: int = 0
+    """sealed keys that were compared with those of other rows."""
 
     def row(self) -> dict[str, Any]:
         """The row after the write with its implicit fields, as hooks and conditions see it."""
@@ -80,12 +82,14 @@ def same(one: Any, other: Any) -> bool:
 class Refused(Exception):
     """Ends a transaction with an answer: nothing is stored."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, tried: int = 0) -> None:
+        """`tried`: sealed keys that were compared with those of other rows, which the answer tells something of."""
         super().__init__("refused")
         self.outcome = outcome
+        self.tried = tried
 
 
-def refuse(kit: Kit, drafts: Iterable[Draft], order: Order) -> None:
+def refuse(kit: Kit, drafts: Sequence[Draft], order: Order) -> None:
     """Raise Refused when anything is wrong with any row, or has to be confirmed."""
     errors: list[InputError] = []
     warnings: list[InputError] = []
@@ -95,7 +99,8 @@ def refuse(kit: Kit, drafts: Iterable[Draft], order: Order) -> None:
             kit.error(draft.index, fault, order.language) for fault in draft.warnings if fault.code not in order.confirm
         ]
     if errors or warnings:
-        raise Refused(Outcome((), tuple(errors), tuple(warnings)))
+        tried = sum(draft.tried for draft in drafts)
+        raise Refused(Outcome((), tuple(errors), tuple(warnings)), tried)
 
 
 def settable(grants: Iterable[Grant], field: str) -> bool:

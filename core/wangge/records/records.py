@@ -25,6 +25,7 @@ from .kit import Kit
 from .outcome import Fault, Outcome
 from .pipeline import load_all
 from .storing import check_fresh, insert
+from .usage import use
 
 UNIQUE, EXCLUDED, DEADLOCK, FOREIGN = "23505", "23P01", "40P01", "23503"
 _KEY = re.compile(r"Key \(([^)]*)\)=")
@@ -255,6 +256,7 @@ class Records:
             try:
                 return await attempt()
             except Refused as refused:
+                await self._count(scope, entity, refused.tried)
                 return refused.outcome
             except Denied as denied:
                 known = entity if entity in self.kit.model.entities else "wangge"
@@ -267,6 +269,16 @@ class Records:
                 if last or not lost_a_race(error):
                     raise
         raise AssertionError("unreachable")
+
+    async def _count(self, scope: Scope, entity: str, tried: int) -> None:
+        """Count what a refused write tried of sealed keys as `match` does, and enter it. Raises Throttled."""
+        if not tried:
+            return
+        async with self.kit.pool.transaction() as connection:
+            await append(
+                connection, scope.actor, "match", entity=entity, district=scope.home_district, reason="refused"
+            )
+            await use(connection, scope.actor.account, "match", tried)
 
     def _told(self, error: Exception, drafts: Sequence[Draft], order: Order) -> Exception:
         """What the caller is told when the database refuses a key; every other error is itself."""

@@ -7,36 +7,14 @@ from uuid import UUID
 
 from ..crypto import Keys
 from ..model import names
+from ..model.sealed import masked, use_of
 from ..model.types import Field
 from ..sql.catalog import Hash
-
-DEFAULT_MASKS = {"id_number": (2, 1), "phone": (3, 4)}
-"""kind -> characters shown at the beginning and at the end."""
-HIDDEN = "***"
-
-
-def use_of(entity: str, path: str) -> str:
-    """The use of a derived key: `field:base.person.phones.number`."""
-    return f"field:{entity}.{path}"
 
 
 def hash_of(keys: Keys) -> Hash:
     """The function that the SQL compiler hashes operands with: (entity, field path, value) -> stored hash."""
     return lambda entity, path, value: keys.keyed_hash(use_of(entity, path), str(value).encode())
-
-
-def mask(field: Field, value: str) -> str:
-    """What a masked reader sees: `52***************9`, `138****1234`, `z***@example.cn`."""
-    if field.kind == "email" and field.mask is None:
-        name, _, domain = value.partition("@")
-        return f"{name[:1]}{HIDDEN}@{domain}"
-    first, last = DEFAULT_MASKS.get(field.kind, (0, 0))
-    if field.mask is not None:
-        first, last = field.mask.first, field.mask.last
-    if not first and not last:
-        return HIDDEN
-    middle = len(value) - first - last
-    return value[:first] + "*" * middle + value[len(value) - last :] if middle > 0 else HIDDEN
 
 
 class Sealer:
@@ -64,7 +42,7 @@ class Sealer:
         return {
             f"{stem}_enc": "\\x" + self._keys.seal(use, plain, row.bytes).hex(),
             f"{stem}_hash": "\\x" + self._keys.keyed_hash(use, plain).hex(),
-            f"{stem}_mask": mask(field, text),
+            f"{stem}_mask": masked(field, text),
         }
 
     def open(self, field: Field, stored: str | None, row: UUID, prefix: str = "") -> str | None:

@@ -6,12 +6,12 @@ one compiled statement serves every request with the same skeleton. Field names 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from ..model.filter import TRUE, Compare, Every, Filter, Not, Operand, Some
+from ..model.filter import TRUE, Compare, Every, Filter, Not, Operand, Param, Some
 
 Removed = Literal["EXCLUDE", "ONLY", "INCLUDE"]
 
@@ -320,6 +320,23 @@ class Value(msgspec.Struct, frozen=True):
     take: Callable[[Any, list[Any]], Any]
 
 
+class Match(msgspec.Struct, frozen=True):
+    """A sealed field that is compared under the action `match`, and with what."""
+
+    entity: str
+    path: str
+    operands: tuple[Operand, ...]
+
+    def values(self, params: Sequence[Any]) -> int:
+        """How many values are tried: each item of a list is one."""
+        return sum(_tried(each, params) for each in self.operands)
+
+
+def _tried(operand: Operand, params: Sequence[Any]) -> int:
+    value = params[operand.index] if isinstance(operand, Param) else getattr(operand, "value", "")
+    return len(value) if isinstance(value, list | tuple) else 1
+
+
 class Statement(msgspec.Struct, frozen=True):
     """One SQL statement with its parameters; it returns one row with one column of type json (SQL NULL: `null`).
 
@@ -334,8 +351,8 @@ class Statement(msgspec.Struct, frozen=True):
     """the entities that it reads."""
     noted: tuple[Noted, ...] = ()
     """what a note's number means."""
-    matches: tuple[tuple[str, str], ...] = ()
-    """(entity, path) of sealed fields that are compared under the action `match`: each use stands in the ledger."""
+    matches: tuple[Match, ...] = ()
+    """sealed fields that are compared under the action `match`: each use stands in the ledger."""
 
     @property
     def reveals(self) -> bool:

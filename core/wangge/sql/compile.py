@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..model.filter import Filter
 from ..policy.scope import Shape
 from . import cells, lists
-from .ast import ById, ByIds, Connection, Root, Selection, Statement
+from .ast import ById, ByIds, Connection, Match, Root, Selection, Statement
 from .catalog import Catalog
 from .conditions import condition
 from .notes import NOTHING, Made
@@ -33,7 +33,7 @@ def compile_root(catalog: Catalog, shape: Shape, root: Root) -> Statement:
 def _statement(build: Build, sql: str) -> Statement:
     """The finished statement."""
     text, values = build.binder.finish(sql)
-    matches = tuple(sorted(build.matches))
+    matches = tuple(Match(*named, tuple(build.matches[named])) for named in sorted(build.matches))
     return Statement(text, values, build.marks, frozenset(build.reads), tuple(build.noted), matches)
 
 

@@ -151,7 +151,9 @@ def _comparable(row: Seen, found: Compare) -> str:
     if matched == FALSE:
         return seen
     path = f"{row.list.id}.{found.field}" if isinstance(row, Part) else found.field
-    row.build.matches.add((row.entity, path))
+    asked = row.build.matches.setdefault((row.entity, path), [])
+    if found.operand not in asked:
+        asked.append(found.operand)
     return any_of([seen, matched])
 
 

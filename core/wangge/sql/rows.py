@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..model import names
+from ..model.filter import Operand
 from ..model.types import Field, Model
 from ..policy.scope import NOTHING, Grant, Level, Shape
 from .ast import Noted
@@ -26,7 +27,7 @@ class Build:
         self.marks = False
         self.reads: set[str] = set()
         self.noted: list[Noted] = []
-        self.matches: set[tuple[str, str]] = set()
+        self.matches: dict[tuple[str, str], list[Operand]] = {}
         self._aliases = 0
 
     @property
