@@ -266,5 +266,5 @@ def test_conditions_of_the_post_keep_the_posts_apart() -> None:
 def test_casbin_agrees_with_what_it_was_asked() -> None:
     found = world(rule("member", INCIDENT, "list", {"caseNo": "clear"}), inherits={"staff": ("member",)})
     roles = Roles(found)
-    assert roles.explains("staff", NORTH, found.rules[0].id)
-    assert not roles.explains("stranger", NORTH, found.rules[0].id)
+    assert roles.explains("staff", NORTH, found.rules[0])
+    assert not roles.explains("stranger", NORTH, found.rules[0])

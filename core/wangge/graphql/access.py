@@ -15,7 +15,9 @@ from ..identity.explaining import EXPLAINS, NOWHERE, Explainer
 from ..identity.loading import load_facts
 from ..policy.explain import Step as RuleStep
 from ..policy.explain import own_rules
+from ..policy.roles import Roles
 from ..policy.scope import Level
+from ..policy.world import World
 from ..records.storing import check_fresh
 
 
@@ -95,16 +97,18 @@ class Questions:
     ) -> Explanation:
         """One guard, whether there is such a row or not."""
         context: Any = info.context
-        scope, explainer = context.scope, explainer_of(context)
+        scope = context.scope
         entity = _entity(context, type)
         if entity is None or scope.shape.entity(entity) is None:
             return Explanation(seen=False, level=AccessLevel.HIDDEN, rules=[])
         facts = await load_facts(
             context.pool, scope.actor.account, only_posts=frozenset(post.id for post in scope.actor.posts)
         )
+        world = await context.scopes.policy(post.role for post in (facts.posts if facts else ()))
+        explainer = explainer_of(context, world)
         question = explainer.question(entity, action, field)
         seen, level = await explainer.own(scope, question, _row(id))
-        rules = own_rules(context.scopes.world, context.scopes.roles, facts, question) if facts else []
+        rules = own_rules(world, Roles(world), facts, question) if facts else []
         return Explanation(seen=seen, level=told(level), rules=[_own(step) for step in rules])
 
     @strawberry.field(
@@ -122,7 +126,7 @@ class Questions:
     ) -> Chain:
         """For administrators. Raises Invalid for an unknown account or type."""
         context: Any = info.context
-        explainer, entity = explainer_of(context), _entity(context, type)
+        explainer, entity = explainer_of(context, context.scopes.world), _entity(context, type)
         if entity is None:
             raise Invalid("access.unknown_type", f'there is no type "{type}"', type=type)
         row, question = _row(id), explainer.question(entity, action, field)
@@ -133,6 +137,7 @@ class Questions:
                 connection, context.scope.actor, "explain", entity=entity, row=row, reason=account,
                 district=context.scope.home_district, fields=[field] if field else [],
             )  # fmt: skip
+        explainer = explainer_of(context, await context.scopes.policy(post.role for post in facts.posts))
         made = await explainer.whole(facts, question, row, context.scope)
         return _chain(made)
 
@@ -147,9 +152,9 @@ class Query:
         return Questions()
 
 
-def explainer_of(context: Any) -> Explainer:
-    """What explains over the policy of this process."""
-    return Explainer(context.pool, context.records.kit.catalog, context.scopes.world, context.scopes.roles)
+def explainer_of(context: Any, world: World) -> Explainer:
+    """What explains over a policy that holds the rules of the roles concerned."""
+    return Explainer(context.pool, context.records.kit.catalog, world, Roles(world))
 
 
 def _entity(context: Any, type_: str) -> str | None:

@@ -58,7 +58,7 @@ class Query:
         sets, wrong = read(context.model, draft.changes)
         if wrong:
             raise Invalid(wrong[0].code, error_of(context, wrong[0]).message, **wrong[0].facts)
-        world: World = context.scopes.world
+        world: World = await context.scopes.policy()
         async with context.pool.transaction(isolation="repeatable_read", readonly=True) as connection:
             differences = Differences(connection, context.records.kit.catalog)
             lines = await differences.lines(world, after_of(world, sets))

@@ -18,6 +18,7 @@ from ..errors import Denied, RequestError
 from ..model.types import Model
 from ..modules.hooks import Hooks
 from ..modules.trace import Trace
+from ..policy.kept import Lru
 from ..policy.scope import Scope, Shape
 from ..records.outcome import StaleScope
 from ..sql.ast import ById, Connection
@@ -34,7 +35,6 @@ from .plans import (
     KEPT_SCHEMAS,
     CallerSchema,
     InvalidDocument,
-    Lru,
     Operation,
     OtherRoot,
     Plan,
@@ -77,6 +77,8 @@ class Engine:
         self.refusal = Refusals(records.kit.sentences)
         self._handwritten = _convert(hooks, catalog.model)
         self.reader = Reader(pool, keys, reads, hooks.computed_fields())
+        self.built = 0
+        """schemas made so far."""
         self._schemas = Lru(KEPT_SCHEMAS)
         self._documents = Lru(KEPT_DOCUMENTS)
         self._plans = Lru(KEPT_PLANS)
@@ -88,6 +90,8 @@ class Engine:
         key = (shape.key, language)
         found: CallerSchema | None = self._schemas.find(key)
         if found is None:
+            self.built += 1
+            log.debug("schema_built", shape=shape.key, language=language)
             builder = SchemaBuilder(self.catalog, shape, language)
             writes = WriteFields(builder)
             graft = Graft(builder, {"InputError": writes.problem})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Mapping
 from typing import Any
 
@@ -103,27 +102,6 @@ class Plan(msgspec.Struct, frozen=True):
     """The root fields of one operation in response order."""
 
     roots: tuple[ReadRoot | OtherRoot, ...]
-
-
-class Lru(collections.OrderedDict[Any, Any]):
-    """A bounded mapping that forgets what was used longest ago."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def find(self, key: Any) -> Any:
-        """The value, or None."""
-        if key not in self:
-            return None
-        self.move_to_end(key)
-        return self[key]
-
-    def keep(self, key: Any, value: Any) -> None:
-        """Add a value and forget the oldest beyond the limit."""
-        self[key] = value
-        while len(self) > self._limit:
-            self.popitem(last=False)
 
 
 def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operation:

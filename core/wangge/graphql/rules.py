@@ -96,7 +96,7 @@ class Mutation:
         given = [_plain(each) for each in changes]
 
         async def work(connection: Any) -> Payload:
-            wrong, second = _checked(context, title, given, EDIT)
+            wrong, second = await _checked(context, title, given, EDIT)
             if wrong:
                 return _payload(context, None, wrong)
             made = await drafts.create(connection, context.scope.actor, title, given)
@@ -114,7 +114,7 @@ class Mutation:
 
         async def work(connection: Any) -> Payload:
             draft = await open_draft(connection, id, if_revision)
-            wrong, second = _checked(context, title, given, EDIT)
+            wrong, second = await _checked(context, title, given, EDIT)
             if wrong:
                 return _payload(context, None, wrong)
             await drafts.edit(connection, context.scope.actor, draft, title, given)
@@ -160,7 +160,7 @@ class Mutation:
 
         async def work(connection: Any) -> Payload:
             draft = await open_draft(connection, id, if_revision)
-            wrong, second = _checked(context, draft.title, draft.changes, PUBLISH)
+            wrong, second = await _checked(context, draft.title, draft.changes, PUBLISH)
             if second and draft.agreed_by is None:
                 fields = ", ".join(sorted({f"{entity}.{field} ({role})" for role, entity, field in second}))
                 wrong = (*wrong, Problem((), "draft.needs_second", {"fields": fields}))
@@ -178,7 +178,7 @@ Work = Callable[[Any], Awaitable[Payload]]
 Second = Sequence[tuple[str, str, str | None]]
 
 
-def _checked(
+async def _checked(
     context: Any, title: str, changes: Sequence[Any], right: tuple[str, str]
 ) -> tuple[tuple[Problem, ...], Second]:
     """What is wrong, and why a second person must agree."""
@@ -189,7 +189,7 @@ def _checked(
     sets, wrong = read(context.model, changes)
     if wrong:
         return wrong, ()
-    world: World = context.scopes.world
+    world: World = await context.scopes.policy()
     after = after_of(world, sets)
     found = check(world, after, context.scope, right, sets)
     return tuple(found), needs_second(world, after)

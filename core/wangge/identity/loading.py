@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Container
+from collections.abc import Collection, Container
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from ..values import Actor, Post
 
 RULES = """SELECT id, role, entity, actions, fields, condition, purpose, effect, via, district
 FROM wangge.rule WHERE removed_at IS NULL ORDER BY id"""
+RULES_OF = RULES.replace("ORDER BY", "AND role = ANY($1) ORDER BY")
 ROLES = "SELECT code, inherits FROM wangge.role WHERE removed_at IS NULL"
 ENABLED = """SELECT m.code AS module, e.district, e.valid_from, e.valid_to
 FROM wangge.enablement e JOIN wangge.module m ON m.id = e.module
@@ -26,7 +27,9 @@ DISTRICTS = (
 )
 COUNTERS = "SELECT kind, value, clock_timestamp() AS now FROM wangge.change_counter"
 ACCOUNT = """SELECT id, login, name, state, person, area_id, expires_at, clock_timestamp() AS now
-FROM wangge.account WHERE id = $1 AND removed_at IS NULL"""
+FROM wangge.account WHERE id = $1 AND removed_at IS NULL
+  AND ($2::uuid IS NULL OR EXISTS (SELECT 1 FROM wangge.token t WHERE t.id = $2 AND t.revoked_at IS NULL))
+  AND ($3::uuid IS NULL OR EXISTS (SELECT 1 FROM wangge.session s WHERE s.id = $3 AND s.ended_at IS NULL))"""
 POSTS = """SELECT p.id, p.role, p.area_id, p.district_id, p.valid_from, p.valid_to, p.unit,
   a.ord, a.ord_end, a.parent AS area_parent, u.ord AS unit_ord, u.ord_end AS unit_ord_end,
   ARRAY(SELECT x.id FROM wangge.unit x WHERE x.ord BETWEEN u.ord AND u.ord_end ORDER BY x.ord) AS units
@@ -41,13 +44,38 @@ async def load_world(connection: Any, model: Model, absent: Container[str] = ())
     Raises PolicyError when a stored rule cannot be read: then nothing is granted.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        counters = {row["kind"]: row["value"] for row in await connection.fetch(COUNTERS)}
+        frame = await _frame(connection, model, absent)
         rules = tuple([_rule(row) for row in await connection.fetch(RULES)])
-        inherits = {row["code"]: tuple(row["inherits"] or ()) for row in await connection.fetch(ROLES)}
-        stored = [Enabled(*row.values()) for row in await connection.fetch(ENABLED)]
-        enabled = tuple(one for one in stored if one.module not in absent)
-        districts = {row["id"]: (row["ord"], row["ord_end"]) for row in await connection.fetch(DISTRICTS)}
-    return World(model=model, rules=rules, inherits=inherits, enabled=enabled, districts=districts, counters=counters)
+    return msgspec.structs.replace(frame, rules=rules)
+
+
+async def load_frame(connection: Any, model: Model, absent: Container[str] = ()) -> World:
+    """The stored policy in one snapshot without its rules, which `load_rules` reads for the roles that are in use."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        return await _frame(connection, model, absent)
+
+
+async def load_rules(connection: Any, roles: Collection[str]) -> tuple[dict[str, int], dict[str, list[StoredRule]]]:
+    """The rules of roles, a list for each, and the change counters in the same snapshot.
+
+    Raises PolicyError when a stored rule cannot be read: then nothing is granted to these roles.
+    """
+    found: dict[str, list[StoredRule]] = {role: [] for role in roles}
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        counters = {row["kind"]: row["value"] for row in await connection.fetch(COUNTERS)}
+        for row in await connection.fetch(RULES_OF, sorted(roles)):
+            found[row["role"]].append(_rule(row))
+    return counters, found
+
+
+async def _frame(connection: Any, model: Model, absent: Container[str]) -> World:
+    """The World without rules, in the caller's transaction."""
+    counters = {row["kind"]: row["value"] for row in await connection.fetch(COUNTERS)}
+    inherits = {row["code"]: tuple(row["inherits"] or ()) for row in await connection.fetch(ROLES)}
+    stored = [Enabled(*row.values()) for row in await connection.fetch(ENABLED)]
+    enabled = tuple(one for one in stored if one.module not in absent)
+    districts = {row["id"]: (row["ord"], row["ord_end"]) for row in await connection.fetch(DISTRICTS)}
+    return World(model=model, rules=(), inherits=inherits, enabled=enabled, districts=districts, counters=counters)
 
 
 def _rule(row: Any) -> StoredRule:
@@ -77,11 +105,15 @@ async def load_facts(
     account: UUID,
     *,
     token: UUID | None = None,
+    session: UUID | None = None,
     only_posts: frozenset[UUID] | None = None,
     until: dt.datetime | None = None,
 ) -> Facts | None:
-    """Who the account is and which posts it holds now, limited to `only_posts` when given; None when it may not act."""
-    row = await connection.fetchrow(ACCOUNT, account)
+    """Who the account is and which posts it holds now, limited to `only_posts` when given.
+
+    None when it may not act, or the token or session that it came with has ended.
+    """
+    row = await connection.fetchrow(ACCOUNT, account, token, session)
     if row is None or row["state"] != "ACTIVE":
         return None
     now: dt.datetime = row["now"]
@@ -94,6 +126,7 @@ async def load_facts(
     actor = Actor("account", row["login"], account=account, person=row["person"], posts=posts, token=token)
     return Facts(
         actor=actor,
+        session=session,
         posts=tuple(_held(p) for p in held),
         now=now,
         until=min((end for end in (until, row["expires_at"]) if end is not None), default=None),

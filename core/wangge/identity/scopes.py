@@ -6,7 +6,7 @@ import asyncio
 import collections
 import datetime as dt
 import time
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Collection, Container, Coroutine, Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,14 +15,16 @@ import structlog
 
 from ..errors import PolicyError, Unauthenticated, Unavailable
 from ..model.types import Model
-from ..policy.build import build_scope
+from ..policy.build import MODULES, build_scope
 from ..policy.preview import preview_scope
+from ..policy.recipes import Memory
 from ..policy.roles import Roles
+from ..policy.rule_book import RuleBook
 from ..policy.scope import Scope
-from ..policy.world import Facts, World
+from ..policy.world import Facts, StoredRule, World
 from ..store.clock import DatabaseClock
 from ..store.connection import LOST
-from .loading import COUNTERS, load_facts, load_world
+from .loading import COUNTERS, load_facts, load_frame, load_rules, load_world
 
 log = structlog.get_logger("wangge.scopes")
 POLL = 0.4
@@ -32,6 +34,8 @@ CONFIRMED = 1.0
 KEPT = 20_000
 LONGEST = 3.0
 """seconds that a question to the database about rights may take."""
+WHOLE = 60.0
+"""seconds that reading all rules may take."""
 CHANGES = "SELECT kind, subject, counter FROM wangge.change_log WHERE kind = $1 AND counter > $2"
 T = TypeVar("T")
 WORLD_KINDS = frozenset(("rule", "module", "area"))
@@ -58,6 +62,12 @@ class Scopes:
         """opens a connection outside the pool."""
         self._world: World | None = None
         self._roles: Roles | None = None
+        self._book = RuleBook()
+        self.memory = Memory()
+        """the shapes of this process; `built` counts them."""
+        self.misses = 0
+        """Scopes that were built because none was kept."""
+        self._making: dict[Credential, asyncio.Task[Scope]] = {}
         self._scopes: collections.OrderedDict[Credential, Scope] = collections.OrderedDict()
         self._connection: Any = None
         self._confirmed = -1e9
@@ -84,17 +94,10 @@ class Scopes:
 
     @property
     def world(self) -> World:
-        """The policy as last loaded."""
+        """The policy as last loaded, without rules: `policy` reads them."""
         if self._world is None:
             raise PolicyError("policy.not_loaded", "the stored policy is not loaded")
         return self._world
-
-    @property
-    def roles(self) -> Roles:
-        """The role graph of the policy as last loaded."""
-        if self._roles is None:
-            raise PolicyError("policy.not_loaded", "the stored policy is not loaded")
-        return self._roles
 
     async def _watch(self) -> None:
         """Look at the counters twice a second; a failure is logged once and tried again."""
@@ -113,14 +116,16 @@ class Scopes:
         """Read the counters, and what they count, on the own connection. Raises Unavailable."""
         asked = time.monotonic()
         async with self._lock:
+            if self._confirmed > asked:  # whoever was before us has looked
+                return
             if self._failed > asked:  # whoever was before us has just tried: nobody waits for many tries in a row
                 raise _unconfirmed()
             await self._patiently(self._read())
 
-    async def _patiently(self, asking: Coroutine[Any, Any, T]) -> T:
+    async def _patiently(self, asking: Coroutine[Any, Any, T], seconds: float = LONGEST) -> T:
         """Ask on the own connection, which is given up when it is lost or silent. Raises Unavailable."""
         try:
-            async with asyncio.timeout(LONGEST):  # not wait_for, which in Python 3.11 may swallow a cancellation
+            async with asyncio.timeout(seconds):  # not wait_for, which in Python 3.11 may swallow a cancellation
                 return await asking
         except BaseException as error:
             if isinstance(error, Unauthenticated | PolicyError):
@@ -157,23 +162,23 @@ class Scopes:
             rows = await self._connection.fetch(CHANGES, kind, world.counters.get(kind, 0))
             subjects |= {row["subject"] for row in rows}
         if moved & WORLD_KINDS:
+            self._book.forget(_roles_in(subjects) if moved & WORLD_KINDS == {"rule"} else None)
             await self._reload()
         else:
             self._world = msgspec.structs.replace(world, counters=counters)
-        self._drop(frozenset(subjects))
+        self._drop(frozenset(subjects | ({MODULES} if "module" in moved else set())))
 
     async def _reload(self) -> None:
-        """Read the whole policy again."""
-        self._world = await load_world(self._connection, self._model, self._absent)
-        self._roles = Roles(self._world)
+        """Read the policy again, but for its rules."""
+        self._world = await load_frame(self._connection, self._model, self._absent)
+        self._roles = Roles(self._world, self._book)
 
     def _drop(self, subjects: frozenset[str]) -> None:
-        """Forget the Scopes that rest on any of `subjects`, and bring the counters of the others up to date."""
-        for credential, scope in list(self._scopes.items()):
-            if scope.subjects & subjects:
-                del self._scopes[credential]
-            else:
-                self._scopes[credential] = msgspec.structs.replace(scope, counters=self.world.counters)
+        """Forget the Scopes that rest on any of `subjects`."""
+        gone = [each for each, scope in self._scopes.items() if not scope.subjects.isdisjoint(subjects)]
+        for credential in gone:
+            del self._scopes[credential]
+        log.debug("scopes_dropped", dropped=len(gone), kept=len(self._scopes))
         for tell in self.dropped:
             tell(subjects)
 
@@ -197,9 +202,37 @@ class Scopes:
         found = self._scopes.get(credential)
         if found is not None and (found.valid_until is None or self.clock.now() < found.valid_until):
             self._scopes.move_to_end(credential)
-            return found
-        made = await self._build(credential)
+            return self._at_present(credential, found)
+        return await self._one(credential)
+
+    def _at_present(self, credential: Credential, found: Scope) -> Scope:
+        """A Scope that is still kept holds at the present counters: what changed since named none of its subjects."""
+        if found.counters is not self.world.counters:
+            found = self._scopes[credential] = msgspec.structs.replace(found, counters=self.world.counters)
+        return found
+
+    async def _one(self, credential: Credential) -> Scope:
+        """Build it once, however many ask; it goes on when one of them leaves."""
+        task = self._making.get(credential)
+        if task is None:
+            task = self._making[credential] = asyncio.create_task(self._make(credential), name="wangge-scope")
+            task.add_done_callback(lambda done: self._made(credential, done))
+        return await asyncio.shield(task)
+
+    def _made(self, credential: Credential, done: asyncio.Task[Scope]) -> None:
+        """Forget a build that ended, whoever still waits for it."""
+        del self._making[credential]
+        if not done.cancelled():
+            done.exception()
+
+    async def _make(self, credential: Credential) -> Scope:
+        """Build a Scope and keep it."""
+        self.misses += 1
+        facts = await self._facts(credential)
+        made = build_scope(self.world, self._graph(), facts, memory=self.memory)
+        log.debug("scope_built", account=str(credential.account), shape=made.shape.key)
         self._scopes[credential] = made
+        self._scopes.move_to_end(credential)
         if len(self._scopes) > KEPT:
             self._scopes.popitem(last=False)
         return made
@@ -207,30 +240,77 @@ class Scopes:
     async def preview(self, credential: Credential, role: str, right: tuple[str, str]) -> Scope:
         """The Scope of a preview as a role, made anew each time. Raises Unauthenticated as `scope` does."""
         await self.confirm()
-        return preview_scope(self.world, self.roles, await self._facts(credential), role, right)
+        facts = await self._facts(credential, role)
+        return preview_scope(self.world, self._graph(), facts, role, right)
 
-    async def _build(self, credential: Credential) -> Scope:
-        """Read the facts and compile the grants."""
-        facts = await self._facts(credential)
-        return build_scope(self.world, self.roles, facts)
+    async def policy(self, roles: Iterable[str] | None = None) -> World:
+        """The policy with the rules of some roles and of those that they inherit, by default of all roles, as stored now."""
+        async with self._lock:
+            if self._connection is None:
+                raise _unconfirmed()
+            if roles is None:
+                return await self._patiently(load_world(self._connection, self._model, self._absent), WHOLE)
+            found = await self._patiently(self._rules(frozenset(roles)))
+            return msgspec.structs.replace(self.world, rules=found)
 
-    async def _facts(self, credential: Credential) -> Facts:
-        """Who the caller is and which posts it holds."""
+    def _graph(self) -> Roles:
+        """The role graph as last loaded."""
+        if self._roles is None:
+            raise PolicyError("policy.not_loaded", "the stored policy is not loaded")
+        return self._roles
+
+    async def _rules(self, roles: Collection[str]) -> tuple[StoredRule, ...]:
+        """The rules of roles and of those above them, with their ids, at the counters of the World."""
+        while True:
+            above = {name for role in roles for name in self._graph().above(role)}
+            counters, found = await load_rules(self._connection, above)
+            if counters == dict(self.world.counters):
+                return tuple(rule for rules in found.values() for rule in rules)
+            await self._obey(self.world, counters)
+
+    async def _facts(self, credential: Credential, *roles: str) -> Facts:
+        """Who the caller is and which posts it holds; the rules of these posts, and of `roles`, are in the book then."""
         async with self._lock:
             if self._connection is None or self._roles is None:
                 raise _unconfirmed()
-            facts = await self._patiently(
-                load_facts(
-                    self._connection,
-                    credential.account,
-                    token=credential.token,
-                    only_posts=credential.posts,
-                    until=credential.until,
-                )
-            )
+            try:
+                facts = await self._patiently(self._read_facts(credential, roles))
+            except PolicyError as error:
+                log.error("policy_broken", error=str(error), code=error.code)
+                raise _unconfirmed() from error
             if facts is None:
                 raise Unauthenticated("auth.account_disabled", "this account cannot be used any more")
             return facts
+
+    async def _read_facts(self, credential: Credential, roles: Iterable[str]) -> Facts | None:
+        """The facts, and what the book has not of the rules; both anew when something changed in between."""
+        while True:
+            facts = await load_facts(
+                self._connection,
+                credential.account,
+                token=credential.token,
+                session=credential.session,
+                only_posts=credential.posts,
+                until=credential.until,
+            )
+            held = {post.role for post in facts.posts} if facts is not None else set()
+            missing = self._missing({*held, *roles})
+            counters, found = await load_rules(self._connection, missing) if missing else (None, {})
+            if counters in (None, dict(self.world.counters)):
+                for role, rules in found.items():
+                    self._book.put(role, rules)
+                return facts
+            await self._obey(self.world, counters)
+
+    def _missing(self, roles: Iterable[str]) -> frozenset[str]:
+        """The roles, with those above them, whose rules are not in the book."""
+        return self._book.missing({name for role in roles for name in self._graph().above(role)})
+
+
+def _roles_in(subjects: Iterable[str]) -> list[str] | None:
+    """The roles that changes of rules name; None when one names something else."""
+    named = [subject.partition(":")[::2] for subject in subjects]
+    return [role for _, role in named] if all(kind == "role" for kind, _ in named) else None
 
 
 def _unconfirmed() -> Unavailable:

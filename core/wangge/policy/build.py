@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from ..model.filter import Compare, Every, Filter, FromActor, FromArea, Many, Not, Refers, Some
+from .canonical import canonical, text
 from .consent import counted
 from .levels import levels, taken, unraised
+from .places import joined, reaches_of, slot_of
+from .recipes import Group, Memory, Part, Recipe
 from .roles import Roles
-from .scope import EntityShape, Form, Grant, Level, PostReach, Prohibition, Scope, Shape, Slot
-from .world import Facts, HeldPost, Span, StoredRule, World
+from .scope import EntityShape, Form, Grant, Level, Prohibition, Scope, Shape, Slot
+from .world import Facts, HeldPost, StoredRule, World
 
 PER_POST = frozenset(("post", "units", "areas"))
 Levels = tuple[tuple[str, Level], ...]
 Prohibited = dict[str, dict[str, dict[str, tuple[Filter, list[HeldPost]]]]]
 """entity -> action -> canonical text of a condition -> the condition and the posts that hold it."""
-CORE = "wangge"
 READS = ("list", "get")
+MODULES = "modules"
+"""the subject of every Scope that any module's being switched ends: what is on decides what every caller may see."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -40,8 +46,37 @@ class Found(msgspec.Struct, frozen=True):
 Narrow = Callable[[list[Found]], list[Found]]
 
 
-def build_scope(world: World, roles: Roles, facts: Facts, *, narrow: Narrow | None = None) -> Scope:
+def build_scope(
+    world: World, roles: Roles, facts: Facts, *, narrow: Narrow | None = None, memory: Memory | None = None
+) -> Scope:
     """The Scope of a caller; without posts nothing is granted. `narrow` makes fewer grants of those of all posts."""
+    memory = memory if memory is not None and narrow is None else Memory()
+    reaches = {(n, m): r for n, post in enumerate(facts.posts) for m, r in reaches_of(world, facts, post).items()}
+    rules = [roles.effective(post.role, post.district) for post in facts.posts]
+    modules = [frozenset(m for at, m in reaches if at == n) for n in range(len(facts.posts))]
+    recipe = memory.recipe(rules, modules, lambda: _recipe(world, roles, facts, narrow))
+    slots: list[Slot] = []
+    placed = tuple([_place(slots, joined(world, _parts(parts, reaches), keep_posts=k)) for parts, k in recipe.joins])
+    holders = _holders(recipe, facts, slots)
+    shape = memory.shape(
+        recipe, slots, (*placed, *holders.values()), lambda: _shape(world, recipe, slots, placed, holders)
+    )
+    return Scope(
+        actor=facts.actor,
+        shape=shape,
+        slots=tuple(slots),
+        valid_until=_valid_until(world, facts),
+        subjects=_subjects(world, facts),
+        counters=world.counters,
+        roles=frozenset(post.role for post in facts.posts),
+        home_area=facts.home_area,
+        home_unit=facts.home_unit,
+        home_district=facts.posts[0].district if facts.posts else None,
+    )
+
+
+def _recipe(world: World, roles: Roles, facts: Facts, narrow: Narrow | None) -> Recipe:
+    """What the rules of all posts come to, apart from where."""
     found: list[Found] = []
     prohibits: Prohibited = {}
     for post in facts.posts:
@@ -50,40 +85,41 @@ def build_scope(world: World, roles: Roles, facts: Facts, *, narrow: Narrow | No
         _collect_prohibits(prohibits, post, rules)
     if narrow is not None:
         found = narrow(found)
-    slots, entities = _united(world, found, prohibits)
-    modules = frozenset(m for post in facts.posts for m in _modules(world, facts, post))
-    names = frozenset(post.role for post in facts.posts)
-    shape = _shape(world, slots, entities, modules, names)
-    return Scope(
-        actor=facts.actor,
-        shape=shape,
-        slots=tuple(slots),
-        valid_until=_valid_until(world, facts),
-        subjects=_subjects(world, facts),
-        counters=world.counters,
-        home_area=facts.home_area,
-        home_unit=facts.home_unit,
-        home_district=facts.posts[0].district if facts.posts else None,
-    )
+    numbers = {post.id: n for n, post in enumerate(facts.posts)}
+    modules = frozenset(m for post in facts.posts for m in reaches_of(world, facts, post))
+
+    def part(grant: Found) -> Part:
+        module = world.model.entities[grant.entity].module
+        return grant.reach if narrow is not None else (numbers[grant.post.id], module)
+
+    return _united(world, found, prohibits, modules, numbers, part)
+
+
+def _parts(parts: Sequence[Part], reaches: Mapping[tuple[int, str], Slot]) -> list[Slot]:
+    """The places of a join."""
+    return [part if isinstance(part, Slot) else reaches[part] for part in parts]
 
 
 def grants_of_post(world: World, facts: Facts, post: HeldPost, rules: tuple[StoredRule, ...]) -> list[Found]:
     """The grants of one post: its role's allows minus its denies."""
-    modules = _modules(world, facts, post)
+    reaches = reaches_of(world, facts, post)
+    modules = frozenset(reaches)
     found: list[Found] = []
     for rule in rules:
         entity = world.model.entities.get(rule.entity)
         if rule.effect != "ALLOW" or entity is None:
             continue
-        reach = module_reach(world, facts, post, entity.module)
+        reach = reaches.get(entity.module)
         if reach is None:
             continue
         fields = levels(world.model, rule.entity, rule.fields, modules)
         allowed = counted(world.model, rule).condition
         for action in rule.actions:
             denies = [d for d in rules if d.effect == "DENY" and d.entity == rule.entity and action in d.actions]
+            denies.sort(key=lambda d: text((d.condition, d.fields)))
             for condition, kept in _denied(world, allowed, fields, denies):
-                found.append(Found(rule.entity, action, condition, rule.via, kept, post, reach, rule.purpose))
+                said = condition and canonical(condition)
+                found.append(Found(rule.entity, action, said, rule.via, kept, post, reach, rule.purpose))
     return found
 
 
@@ -118,81 +154,48 @@ def _collect_prohibits(prohibits: Prohibited, post: HeldPost, rules: Iterable[St
         if rule.effect == "PROHIBIT":
             for action in rule.actions:
                 conditions = prohibits.setdefault(rule.entity, {}).setdefault(action, {})
-                condition = rule.condition or Every(())
-                conditions.setdefault(_text(condition), (condition, []))[1].append(post)
+                condition = canonical(rule.condition or Every(()))
+                conditions.setdefault(text(condition), (condition, []))[1].append(post)
 
 
-def _modules(world: World, facts: Facts, post: HeldPost) -> frozenset[str]:
-    """The modules that are on somewhere in the post's area."""
-    return frozenset(m for m in world.model.modules if module_reach(world, facts, post, m) is not None)
-
-
-def module_reach(world: World, facts: Facts, post: HeldPost, module: str) -> Slot | None:
-    """Where a post's rows of a module lie; None when the module is off everywhere there."""
-    rows = [e for e in world.enabled if e.module == module and e.holds(facts.now)]
-    if module == CORE or any(e.district is None for e in rows):
-        form = Form.CITY if post.whole_city else Form.DISTRICT if post.whole_district else Form.SPAN
-        return _slot(post, form, (post.span,))
-    on = {e.district for e in rows if e.district is not None}
-    if post.district is not None:
-        form = Form.DISTRICT if post.whole_district else Form.SPAN
-        return _slot(post, form, (post.span,)) if post.district in on else None
-    spans = merged(world.districts[d] for d in on if d in world.districts and _inside(world.districts[d], post.span))
-    return _slot(post, Form.SPANS, spans) if spans else None
-
-
-def _slot(post: HeldPost, form: Form, spans: tuple[Span, ...]) -> Slot:
-    """A slot of one post."""
-    lo, hi = post.span
-    reach = PostReach(post.id, post.area, post.unit, post.units, lo, hi)
-    district = post.district if form is Form.DISTRICT else None
-    return Slot(form, district, () if form is Form.CITY else spans, (post.unit_span,), (reach,))
-
-
-def _inside(inner: Span, outer: Span) -> bool:
-    """Whether one range lies in another."""
-    return outer[0] <= inner[0] and inner[1] <= outer[1]
-
-
-def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Disjoint, ascending ranges that cover the same numbers."""
-    out: list[Span] = []
-    for lo, hi in sorted(spans):
-        if out and lo <= out[-1][1] + 1:
-            out[-1] = (out[-1][0], max(out[-1][1], hi))
-        else:
-            out.append((lo, hi))
-    return tuple(out)
-
-
-def _united(world: World, found: list[Found], prohibits: Prohibited) -> tuple[list[Slot], dict[str, EntityShape]]:
-    """Grants that are equal but for where become one; slots in canonical order."""
+def _united(
+    world: World,
+    found: list[Found],
+    prohibits: Prohibited,
+    modules: frozenset[str],
+    numbers: Mapping[UUID, int],
+    part: Callable[[Found], Part],
+) -> Recipe:
+    """Grants that are equal but for where become one; all in canonical order."""
     groups: dict[tuple[Any, ...], list[Found]] = {}
     for grant in found:
         reveals = grant.purpose if grant.action == "reveal" else None
         usual = () if reveals else unraised(world.model, grant.entity, grant.fields, grant.purpose)
-        key = (grant.entity, grant.action, _text(grant.condition), grant.via or "", grant.fields, reveals or "", usual)
+        key = (grant.entity, grant.action, text(grant.condition), grant.via or "", grant.fields, reveals or "", usual)
         groups.setdefault(key, []).append(grant)
-    slots: list[Slot] = []
-    grants: dict[str, dict[str, list[Grant]]] = {}
+    joins: dict[tuple[tuple[Part, ...], bool], int] = {}
+    made = []
     for key in sorted(groups, key=repr):
         first = groups[key][0]
         per_post = first.condition is not None and names_post(first.condition)
-        slot = _join(world, [g.reach for g in groups[key]], keep_posts=per_post)
-        at = _place(slots, slot)
+        parts = tuple(dict.fromkeys(part(g) for g in groups[key]))
         own = world.model.root_scope(first.entity).kind == "self"
         purpose = first.purpose if first.action == "reveal" else None
-        united = Grant(at, first.condition, first.via, first.fields, per_post, own, purpose, key[-1])
-        grants.setdefault(first.entity, {}).setdefault(first.action, []).append(united)
+        united = Grant(-1, first.condition, first.via, first.fields, per_post, own, purpose, key[-1])
+        made.append(Group(first.entity, first.action, united, joins.setdefault((parts, per_post), len(joins))))
+    granted = sorted({group.entity for group in made})
+    gone = {
+        entity: {a: _prohibited(f, numbers) for a, f in sorted(prohibits.get(entity, {}).items())} for entity in granted
+    }
+    return Recipe(tuple(made), tuple(joins), gone, _purposes(found), modules)
+
+
+def _purposes(found: Iterable[Found]) -> dict[str, tuple[str, ...]]:
+    """The purposes for which each entity is read."""
     purposes: dict[str, set[str]] = {}
     for reading in (f for f in found if f.action in READS and f.purpose):
         purposes.setdefault(reading.entity, set()).add(reading.purpose or "")
-    entities = {}
-    for entity, actions in sorted(grants.items()):
-        gone = {a: _prohibitions(f, slots) for a, f in sorted(prohibits.get(entity, {}).items())}
-        reasons = tuple(sorted(purposes.get(entity, ())))
-        entities[entity] = EntityShape({a: tuple(g) for a, g in sorted(actions.items())}, gone, reasons)
-    return slots, entities
+    return {entity: tuple(sorted(names)) for entity, names in purposes.items()}
 
 
 def _place(slots: list[Slot], slot: Slot) -> int:
@@ -202,27 +205,25 @@ def _place(slots: list[Slot], slot: Slot) -> int:
     return slots.index(slot)
 
 
-def _prohibitions(found: Mapping[str, tuple[Filter, list[HeldPost]]], slots: list[Slot]) -> tuple[Prohibition, ...]:
+def _prohibited(
+    found: Mapping[str, tuple[Filter, list[HeldPost]]], numbers: Mapping[UUID, int]
+) -> tuple[tuple[Filter, tuple[int, ...]], ...]:
     """The conditions in canonical order; one that speaks of the post with the posts that hold it."""
-    made = []
-    for _, (condition, holders) in sorted(found.items()):
-        posts = tuple(reach for post in holders for reach in _slot(post, Form.CITY, ()).posts)
-        slot = Slot(Form.CITY, posts=posts)
-        made.append(Prohibition(condition, _place(slots, slot) if names_post(condition) else None))
-    return tuple(made)
+    return tuple(
+        (condition, tuple(numbers[post.id] for post in holders) if names_post(condition) else ())
+        for _, (condition, holders) in sorted(found.items())
+    )
 
 
-def _join(world: World, parts: list[Slot], *, keep_posts: bool) -> Slot:
-    """One slot for several posts: the union of their areas, in its simplest form."""
-    posts = tuple(dict.fromkeys(p for s in parts for p in s.posts)) if keep_posts else ()
-    units = merged(span for s in parts for span in s.unit_spans)
-    if any(s.form is Form.CITY for s in parts):
-        return Slot(Form.CITY, None, (), units, posts)
-    spans = merged(span for s in parts for span in s.spans)
-    whole = [district for district, span in world.districts.items() if spans == (span,)]
-    if whole:
-        return Slot(Form.DISTRICT, whole[0], spans, units, posts)
-    return Slot(Form.SPAN if len(spans) == 1 else Form.SPANS, None, spans, units, posts)
+def _holders(recipe: Recipe, facts: Facts, slots: list[Slot]) -> dict[tuple[int, ...], int]:
+    """The slot of each set of posts that hold a prohibition."""
+    sets = [numbers for actions in recipe.prohibits.values() for each in actions.values() for _, numbers in each]
+    found: dict[tuple[int, ...], int] = {}
+    for numbers in sets:
+        if numbers and numbers not in found:
+            posts = tuple(reach for n in numbers for reach in slot_of(facts.posts[n], Form.CITY, ()).posts)
+            found[numbers] = _place(slots, Slot(Form.CITY, posts=posts))
+    return found
 
 
 def names_post(found: Filter) -> bool:
@@ -238,33 +239,39 @@ def names_post(found: Filter) -> bool:
     return isinstance(operand, FromArea) or (isinstance(operand, FromActor) and operand.name in PER_POST)
 
 
-def _text(value: Any) -> str:
-    """A canonical text of a filter."""
-    return msgspec.json.encode(value, order="sorted").decode()
-
-
 def _shape(
-    world: World, slots: list[Slot], entities: dict[str, EntityShape], modules: frozenset[str], roles: frozenset[str]
+    world: World, recipe: Recipe, slots: Sequence[Slot], placed: Sequence[int], holders: Mapping[tuple[int, ...], int]
 ) -> Shape:
-    """The shape with its key."""
+    """The shape with its key, which names neither roles nor places."""
+    grants: dict[str, dict[str, list[Grant]]] = {}
+    for group in recipe.groups:
+        grant = msgspec.structs.replace(group.grant, slot=placed[group.join])
+        grants.setdefault(group.entity, {}).setdefault(group.action, []).append(grant)
+    entities = {
+        entity: EntityShape(
+            {action: tuple(each) for action, each in sorted(actions.items())},
+            {a: tuple(Prohibition(c, holders.get(n)) for c, n in p) for a, p in recipe.prohibits[entity].items()},
+            recipe.purposes.get(entity, ()),
+        )
+        for entity, actions in sorted(grants.items())
+    }
     forms = tuple(slot.form for slot in slots)
-    content = (world.model.version, forms, entities, sorted(modules), sorted(roles))
+    content = (world.model.version, forms, entities, sorted(recipe.modules))
     key = hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
-    return Shape(key, world.model.version, forms, entities, modules, roles)
+    return Shape(key, world.model.version, forms, entities, recipe.modules)
 
 
 def _valid_until(world: World, facts: Facts) -> dt.datetime | None:
     """The nearest moment at which a date may change the Scope."""
     ends = [post.until for post in facts.posts] + [facts.until, facts.next_change]
-    ends += [moment for e in world.enabled for moment in (e.since, e.until)]
+    ends += world.moments[bisect.bisect_right(world.moments, facts.now) :][:1]
     return min((end for end in ends if end is not None and end > facts.now), default=None)
 
 
 def _subjects(world: World, facts: Facts) -> frozenset[str]:
     """What a change must name to end this Scope."""
     found = {f"account:{facts.actor.account}"} if facts.actor.account else set()
-    if facts.actor.token:
-        found.add(f"token:{facts.actor.token}")
+    found |= {f"token:{each}" for each in (facts.actor.token, facts.session) if each is not None}
     for post in facts.posts:
         pending = [post.role]
         while pending:
@@ -275,4 +282,4 @@ def _subjects(world: World, facts: Facts) -> frozenset[str]:
         found |= {f"area:{post.area}", f"post:{post.id}"}
         if post.district:
             found.add(f"area:{post.district}")
-    return frozenset(found | {f"module:{name}" for name in world.model.modules})
+    return frozenset(found | {MODULES})

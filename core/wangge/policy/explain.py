@@ -14,9 +14,10 @@ import msgspec
 
 from ..model.filter import Filter
 from ..model.types import Model
-from .build import CORE, module_reach, names_post
+from .build import names_post
 from .consent import counted
 from .levels import levels, taken
+from .places import CORE, module_reach
 from .roles import Roles
 from .scope import EntityShape, Form, Grant, Level, PostReach, Scope, Shape, Slot
 from .world import Facts, HeldPost, StoredRule, World
@@ -146,7 +147,7 @@ class _Probe:
             level=_level(self._world, facts, post, rule, self._question.field),
             replaced=not effective,
             module=module == CORE or reach is not None,
-            casbin=roles.explains(post.role, post.district, rule.id),
+            casbin=roles.explains(post.role, post.district, rule),
             area_at=self._area(reach, rule.via) if asked and reach is not None and not anywhere else None,
             condition_at=self._condition(post, rule.condition, anywhere=anywhere) if asked and rule.condition else None,
         )

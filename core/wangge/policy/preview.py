@@ -15,7 +15,8 @@ import msgspec
 
 from ..model.filter import Every, Filter
 from ..values import uuid7
-from .build import Found, build_scope, grants_of_post, merged, names_post
+from .build import Found, build_scope, grants_of_post, names_post
+from .places import merged
 from .roles import Roles
 from .scope import Form, Level, Scope, Slot
 from .world import Facts, HeldPost, Span, World
@@ -32,7 +33,7 @@ def preview_scope(world: World, roles: Roles, facts: Facts, role: str, right: tu
     both = msgspec.structs.replace(facts, posts=(*facts.posts, *shown))
     made = build_scope(world, roles, both, narrow=lambda found: _intersected(found, own))
     key = hashlib.sha256(f"preview {made.shape.key}".encode()).hexdigest()
-    return msgspec.structs.replace(made, shape=msgspec.structs.replace(made.shape, key=key, roles=frozenset()))
+    return msgspec.structs.replace(made, shape=msgspec.structs.replace(made.shape, key=key), roles=frozenset())
 
 
 def _holds(world: World, roles: Roles, facts: Facts, post: HeldPost, right: tuple[str, str]) -> bool:

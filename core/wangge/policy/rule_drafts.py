@@ -15,10 +15,11 @@ import msgspec
 
 from ..model.filter import SELF, Compare, Every, Filter, Many, Not, Refers, Some
 from ..model.rule_checks import PERSONAL
-from .build import CORE, Found, grants_of_post
+from .build import Found, grants_of_post
 from .explain import IMPLICIT
 from .levels import levels
 from .nominal import nominal_facts, nominal_post
+from .places import CORE
 from .roles import Roles
 from .rule_sets import Problem, RuleSet, content, fields_by_path
 from .scope import EntityShape, Form, Level, Scope, Slot
@@ -34,8 +35,8 @@ def check(world: World, after: World, scope: Scope, right: tuple[str, str], sets
     """What the author may not publish; `right` is the (entity, action) by which the author may."""
     author = _Author(world, scope, right)
     found = [problem for n, each in enumerate(sets) for problem in author.problems(each, ("changes", str(n)))]
-    own = _closure(world, scope.shape.roles)
-    gains = {(role, entity) for role, entity, _ in widened(world, after) if role in scope.shape.roles}
+    own = _closure(world, scope.roles)
+    gains = {(role, entity) for role, entity, _ in widened(world, after) if role in scope.roles}
     for n, each in enumerate(sets):
         if each.role in own and any(entity == each.entity for _, entity in gains):
             found.append(Problem(("changes", str(n), "role"), "draft.own_role", {"role": each.role}))

@@ -134,8 +134,6 @@ class Shape(msgspec.Struct, frozen=True):
     """only entities with at least one grant."""
     modules: frozenset[str]
     """modules whose handwritten fields the caller has."""
-    roles: frozenset[str] = frozenset()
-    """names of the roles in it; handwritten fields may require one."""
 
     def entity(self, name: str) -> EntityShape | None:
         """The entity's grants, or None when the caller must not know that it exists."""
@@ -164,9 +162,11 @@ class Scope(msgspec.Struct, frozen=True):
     valid_until: dt.datetime | None
     """the nearest end of a post, token, rule or module date, in database time; None: no end in sight."""
     subjects: frozenset[str]
-    """what a change_log entry must name to end it: `account:<id>`, `role:<id>`, `module:<id>`, `area:<id>`, `token:<id>`."""
+    """what a change_log entry must name to end it: `account:<id>`, `role:<id>`, `area:<id>`, `token:<id>`; `modules` for any."""
     counters: Mapping[str, int]
     """the change counters that it was built at, by kind (account, post, rule, module, area, token)."""
+    roles: frozenset[str] = frozenset()
+    """the roles of its posts: names of parameters, as the posts are, and not of the shape."""
     home_area: UUID | None = None
     home_unit: UUID | None = None
     home_district: UUID | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from typing import Literal
 from uuid import UUID
@@ -66,6 +67,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor
     posts: tuple[HeldPost, ...]
     now: dt.datetime
+    session: UUID | None = None
+    """by which the caller came, if by one."""
     until: dt.datetime | None = None
     """end of the token or session's own limits."""
     next_change: dt.datetime | None = None
@@ -74,14 +77,33 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     home_unit: UUID | None = None
 
 
-class World(msgspec.Struct, frozen=True, kw_only=True):
+class World(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that all Scopes share."""
 
     model: Model
     rules: tuple[StoredRule, ...]
+    """of all roles; () where a `RuleBook` beside it holds those of the roles that are in use."""
     inherits: Mapping[str, tuple[str, ...]]
     """role -> roles whose rules it takes over."""
     enabled: tuple[Enabled, ...]
     districts: Mapping[UUID, Span]
     counters: Mapping[str, int]
     """the change counters at which it was loaded."""
+
+    @functools.cached_property
+    def switched(self) -> Mapping[str, tuple[Enabled, ...]]:
+        """What switches each module on."""
+        found: dict[str, tuple[Enabled, ...]] = {}
+        for each in self.enabled:
+            found[each.module] = (*found.get(each.module, ()), each)
+        return found
+
+    @functools.cached_property
+    def moments(self) -> tuple[dt.datetime, ...]:
+        """When modules begin or end, ascending."""
+        return tuple(sorted({moment for e in self.enabled for moment in (e.since, e.until) if moment is not None}))
+
+    @functools.cached_property
+    def whole(self) -> Mapping[Span, UUID]:
+        """The district that is exactly a range."""
+        return {span: district for district, span in self.districts.items()}

@@ -12,6 +12,7 @@ from ..crypto import Keys
 from ..model import kind_messages, names
 from ..model.types import Model
 from ..modules.hooks import Hooks
+from ..policy.kept import Lru
 from ..policy.scope import Scope
 from ..sql.ast import Statement
 from ..sql.catalog import Catalog
@@ -47,7 +48,7 @@ class Kit:
         self.claims = Claims(model, keys)
         self.following = Following(model)
         self.sentences = sentences(model)
-        self._guards: dict[tuple[str, str, str, bool], Statement] = {}
+        self._guards = Lru(KEPT_STATEMENTS)
         self._inserts: dict[tuple[str, bool, bool], str] = {}
         self._wipes: dict[tuple[str, bool], Wipe] = {}
         self.personal = {
@@ -58,11 +59,10 @@ class Kit:
     def guard(self, scope: Scope, entity: str, action: str, *, lock: bool) -> Statement:
         """The guard of an action, compiled once per shape."""
         key = (scope.shape.key, entity, action, lock)
-        found = self._guards.get(key)
+        found: Statement | None = self._guards.find(key)
         if found is None:
-            if len(self._guards) >= KEPT_STATEMENTS:
-                self._guards.clear()
-            found = self._guards[key] = compile_guard(self.catalog, scope.shape, entity, action, lock=lock)
+            found = compile_guard(self.catalog, scope.shape, entity, action, lock=lock)
+            self._guards.keep(key, found)
         return found
 
     def concerned(self, entity: str, modules: frozenset[str]) -> frozenset[str]:

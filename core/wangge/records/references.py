@@ -10,10 +10,14 @@ from uuid import UUID
 from ..model import names
 from ..model.durations import SHANGHAI
 from ..model.types import Field, Model
+from ..policy.kept import Lru
 from ..policy.scope import Scope
+from ..sql.ast import Statement
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_visible
 from .outcome import Fault
+
+KEPT_STATEMENTS = 2_000
 
 FILE = "wangge.file"
 CODES = (
@@ -76,7 +80,7 @@ class References:
     def __init__(self, model: Model, catalog: Catalog) -> None:
         self._model = model
         self._catalog = catalog
-        self._statements: dict[tuple[str, str], Any] = {}
+        self._statements = Lru(KEPT_STATEMENTS)
 
     def targets(self, to: tuple[str, ...]) -> tuple[str, ...]:
         """The entities that a reference or file field may point to, installed ones only."""
@@ -101,11 +105,10 @@ class References:
         if scope is None:
             return ids - await self.missing(reader, entity, ids)
         key = (scope.shape.key, entity)
-        statement = self._statements.get(key)
+        statement: Statement | None = self._statements.find(key)
         if statement is None:
-            if len(self._statements) > 2000:
-                self._statements.clear()
-            statement = self._statements[key] = compile_visible(self._catalog, scope.shape, entity)
+            statement = compile_visible(self._catalog, scope.shape, entity)
+            self._statements.keep(key, statement)
         return {row[0] for row in await reader.fetch(statement.sql, *statement.bind(scope, [sorted(ids)]))}
 
     async def missing(self, reader: Any, entity: str, ids: set[UUID]) -> set[UUID]:

@@ -22,6 +22,7 @@ BEGIN
 END $$;
 
 -- NULL when nothing that the writer's rights rest on changed since `known` ({kind: counter}); else the subject that did.
+-- A module that is switched is named `modules` by every Scope: what is on decides what every caller may see.
 -- The lock comes first and the counters are read by a second query: in one statement the snapshot would be older.
 CREATE OR REPLACE FUNCTION wangge.fresh(subjects text[], known jsonb) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE found text;
@@ -30,8 +31,9 @@ BEGIN
   IF NOT EXISTS (SELECT 1 FROM wangge.change_counter c WHERE c.value > (known ->> c.kind)::bigint) THEN
     RETURN NULL;
   END IF;
-  SELECT l.subject INTO found FROM wangge.change_log l
-    WHERE l.counter > (known ->> l.kind)::bigint AND l.subject = ANY (subjects) LIMIT 1;
+  SELECT l.subject INTO found FROM wangge.change_counter c JOIN wangge.change_log l ON l.kind = c.kind
+    WHERE c.value > (known ->> c.kind)::bigint AND l.counter > (known ->> c.kind)::bigint
+      AND (l.subject = ANY (subjects) OR (l.kind = 'module' AND 'modules' = ANY (subjects))) LIMIT 1;
   RETURN found;
 END $$;
 
