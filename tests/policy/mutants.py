@@ -190,7 +190,7 @@ OF_CONDITIONS = (
 OF_CELLS = (
     Mutant("cells of any grant", ROWS, "if g.level(field_id) >= level]", "]"),
     Mutant("clear where masked", ROWS, "if g.level(field_id) >= level]", "if g.level(field_id) > 0]"),
-    Mutant("clear in every row", ROWS, "TRUE if holding and len(holding) == len(self.predicates) else any_of(holding)", "TRUE if holding else FALSE"),
+    Mutant("clear in every row", ROWS, "if held and len(held) == len(self.predicates) and not bound:", "if held and not bound:"),
     Mutant("the first grant's rows only", ROWS, "return TRUE if self.action is None else any_of(self.predicates)", "return TRUE if self.action is None else any_of(self.predicates[:1])"),
     Mutant("all grants at once", ROWS, "return TRUE if self.action is None else any_of(self.predicates)", "return TRUE if self.action is None else all_of(self.predicates)"),
     Mutant("parts in clear", ROWS, 'return TRUE if field_id == "id" else self.parent.clear(f"{self.list.id}.{field_id}")', "return TRUE"),
@@ -257,9 +257,12 @@ OF_SCHEMA = (
     Mutant("the account is the person", BINDER, "        return actor.person\n", "        return actor.account\n"),
     Mutant("now does not move", BINDER, "    if operand.offset:\n", "    if False:\n"),
 )  # fmt: skip
-MUTANTS = (
-    *OF_LOADING, *OF_ROLES, *OF_UNION, *OF_LEVELS, *OF_REACH, *OF_CONDITIONS, *OF_CELLS, *OF_LISTS, *OF_SCHEMA
-)  # fmt: skip
+GROUPS = {
+    "loading": OF_LOADING, "roles": OF_ROLES, "union": OF_UNION, "levels": OF_LEVELS, "reach": OF_REACH,
+    "conditions": OF_CONDITIONS, "cells": OF_CELLS, "lists": OF_LISTS, "schema": OF_SCHEMA,
+}  # fmt: skip
+"""group -> its mutants."""
+MUTANTS = tuple(mutant for group in GROUPS.values() for mutant in group)
 SAMPLED = (
     "removed enablements still hold",
     "denies are allows",

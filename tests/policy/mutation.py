@@ -1,7 +1,8 @@
 """Runs mutants: `python -m tests.policy.mutation JOB` reads a job (JSON) and prints one line of JSON per mutant.
 
 Each mutant is a child of this process, which has loaded the libraries but nothing of Wangge, so that a child is quick and
-compiles the changed text itself. A child asks under the kept policies until an answer disagrees.
+compiles the changed text itself. A child asks under one policy after another until an answer disagrees: those that killed
+the mutant before, then the witnesses, those of its own group first, then generated ones.
 """
 
 from __future__ import annotations
@@ -20,11 +21,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.policy.mutants import MUTANTS, Mutant
+from tests.policy.mutants import GROUPS, MUTANTS, Mutant
 
 CORE = Path(__file__).parent.parent.parent / "core" / "wangge"
-SEEDS = 60
-"""policies that are tried before a mutant counts as alive."""
+SEEDS = 40
+"""generated policies that are tried, after all witnesses, before a mutant counts as alive."""
+AIMED: dict[str, tuple[str, ...]] = {
+    "loading": ("loading", "inheritance", "override", "union"),
+    "roles": ("inheritance", "override"),
+    "union": ("union", "override", "inheritance"),
+    "levels": ("loading", "union"),
+    "reach": ("union", "rows"),
+}
+"""the groups of witnesses that a group of mutants meets first; the others meet those of rows."""
 LISTS_FIRST = ("identity/", "policy/", "sql/reach", "sql/rows", "graphql/schema")
 """what shows in lists and in the schema, which are asked under all policies before the other paths."""
 TOO_LONG = 240.0
@@ -50,11 +59,23 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._text, str(self._path), "exec"), module.__dict__)
 
 
+def tries(mutant: Mutant, hints: Sequence[str]) -> list[str]:
+    """The policies to try, by name: hints, witnesses, numbers of generated ones."""
+    from tests.policy.witnesses import WITNESSES
+
+    group = next(name for name, found in GROUPS.items() if mutant in found)
+    aimed = [name for g in AIMED.get(group, ("rows",)) for name in WITNESSES[g]]
+    every = [name for found in WITNESSES.values() for name in found]
+    return list(dict.fromkeys([*hints, *aimed, *every, *map(str, range(SEEDS))]))
+
+
 async def first_disagreement(
-    database: Any, home: Path, seeds: Sequence[int], passes: Sequence[Sequence[str]]
-) -> tuple[int, str] | None:
-    """(seed, what disagrees) of the first policy under which an answer is wrong."""
-    from tests.policy.proving import disagreements, make_policy, open_proving
+    database: Any, home: Path, names: Sequence[str], passes: Sequence[tuple[int, Sequence[str]]]
+) -> tuple[str, str] | None:
+    """(policy, what disagrees) of the first policy under which an answer is wrong; a pass is how many of them, and paths."""
+    from tests.policy.policies import make_policy
+    from tests.policy.proving import disagreements, open_proving
+    from tests.policy.witnesses import named
     from wangge.audit.reads import Reads
     from wangge.crypto import load_keys
     from wangge.store.pool import Pool
@@ -65,43 +86,42 @@ async def first_disagreement(
         await reads.open()
         proving = await open_proving(database, pool, keys, reads)
         try:
-            for paths, seed in ((paths, seed) for paths in passes for seed in seeds):
-                policy = make_policy(random.Random(seed), proving.schema)
-                report = await disagreements(proving, policy, random.Random(seed), stop=True, paths=paths)
+            for paths, name in ((paths, name) for some, paths in passes for name in names[:some]):
+                policy = named(name) or make_policy(random.Random(int(name)), proving.schema)
+                report = await disagreements(proving, policy, random.Random(name), stop=True, paths=paths)
                 if report.found:
-                    return seed, f"{report.found[0].path}: {report.found[0].entity} {report.found[0].field}"
+                    return name, f"{report.found[0].path}: {report.found[0].entity} {report.found[0].field}"
         finally:
             await proving.connection.close()
     return None
 
 
-def child(mutant: Mutant | None, database: str, home: Path, seeds: Sequence[int]) -> dict[str, Any]:
+def child(mutant: Mutant, database: str, home: Path, hints: Sequence[str]) -> dict[str, Any]:
     """The fate of one mutant; an exception of the changed program kills it too."""
-    if mutant is not None:
-        sys.meta_path.insert(0, Changed(mutant))
+    sys.meta_path.insert(0, Changed(mutant))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     import msgspec
 
     from wangge.prover.paths import PATHS
     from wangge.store.database import Database
 
-    first = [("schema", "list")] if mutant is not None and mutant.file.startswith(LISTS_FIRST) else []
-    passes = [*first, tuple(PATHS)]
+    names = tries(mutant, hints)
+    lists = [(len(names) - SEEDS, ("schema", "list"))] if mutant.file.startswith(LISTS_FIRST) else []
+    passes = [(len(hints), tuple(PATHS)), *lists, (len(names), tuple(PATHS))]
     try:
-        found = asyncio.run(first_disagreement(msgspec.json.decode(database, type=Database), home, seeds, passes))
+        found = asyncio.run(first_disagreement(msgspec.json.decode(database, type=Database), home, names, passes))
     except Exception as error:
-        return {"killed": True, "seed": None, "by": f"{type(error).__name__}: {error}"[:200]}
-    return {"killed": found is not None, "seed": found and found[0], "by": found and found[1]}
+        return {"killed": True, "policy": None, "by": f"{type(error).__name__}: {error}"[:200]}
+    return {"killed": found is not None, "policy": found and found[0], "by": found and found[1]}
 
 
 def start(mutant: Mutant, job: dict[str, Any], slot: int) -> tuple[int, int]:
     """(process, pipe) of a child that works in the database of a slot."""
     read, write = os.pipe()
-    seeds = [*job["hints"].get(mutant.name, ()), *range(job.get("seeds", SEEDS))]
     process = os.fork()
     if process == 0:
         os.close(read)
-        made = child(mutant, job["databases"][slot], Path(job["home"]), list(dict.fromkeys(seeds)))
+        made = child(mutant, job["databases"][slot], Path(job["home"]), job["hints"].get(mutant.name, ()))
         os.write(write, json.dumps(made).encode())
         os._exit(0)
     os.close(write)
@@ -113,7 +133,7 @@ def finish(process: int, pipe: int) -> dict[str, Any]:
     os.waitpid(process, 0)
     with os.fdopen(pipe, "rb") as file:
         text = file.read()
-    return json.loads(text) if text else {"killed": True, "seed": None, "by": "the process ended"}
+    return json.loads(text) if text else {"killed": True, "policy": None, "by": "the process ended"}
 
 
 def main() -> None:

@@ -13,7 +13,9 @@ import pytest_asyncio
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.policy.proving import Policy, Proving, disagreements, make_policy, make_proving
+from tests.policy.policies import Policy, make_policy
+from tests.policy.proving import Proving, disagreements, make_proving
+from tests.policy.witnesses import WITNESSES, named
 from wangge.audit.reads import Reads
 from wangge.crypto import Keys
 from wangge.store.database import Database
@@ -57,6 +59,14 @@ async def test_the_api_and_the_naive_evaluator_agree_under_a_generated_policy(
 @pytest.mark.parametrize("seed", range(12))
 async def test_they_agree_under_policies_that_are_kept(proving: Proving, seed: int) -> None:
     await agree(proving, random.Random(seed))
+
+
+@pytest.mark.parametrize("name", [name for group in WITNESSES.values() for name in group])
+async def test_they_agree_under_policies_that_show_one_thing(proving: Proving, name: str) -> None:
+    policy = named(name)
+    assert policy is not None
+    report = await disagreements(proving, policy, random.Random(name), effort=1)
+    assert [str(each) for each in report.found] == []
 
 
 @pytest.mark.long
