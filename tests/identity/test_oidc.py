@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-import pytest_asyncio
 
-from tests.apps.provider import CLIENT, SECRET
+from tests.apps.provider import CLIENT
 from tests.city import City, eventually, served
+from tests.identity.provided import *  # noqa: F403
+from tests.identity.provided import LINK, linked
 from tests.identity.test_administration import Town
 from tests.identity.test_sign_in import ENGLISH, ME, NO_KEPT, code_of
 from wangge.crypto import one_time_code
@@ -27,7 +25,6 @@ from wangge.settings import Settings
 from wangge.store.database import Database
 from wangge.store.pool import Pool
 
-LINK = "mutation ($a: ID!, $s: String!) { linkIdentity(account: $a, subject: $s) { node { id subject } errors { code path } } }"
 UNLINK = "mutation ($i: ID!) { unlinkIdentity(id: $i) { errors { code } } }"
 
 
@@ -79,58 +76,9 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def listening() -> Iterator[socket.socket]:
-    """Where the city will be served: the provider must know it before."""
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def issuer(listening: socket.socket) -> Iterator[str]:
-    """The provider, a process of its own."""
-    returns_to = f"http://127.0.0.1:{listening.getsockname()[1]}/session/oidc/return"
-    command = [sys.executable, "-m", "tests.apps.provider", returns_to]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
-
-
-@pytest.fixture(scope="module")
-def oidc_settings(city_settings: Settings, issuer: str, listening: socket.socket) -> Settings:
-    """The city's settings with the provider."""
-    file = city_settings.home / "client-secret"
-    file.write_text(SECRET + "\n")
-    file.chmod(0o600)
-    return msgspec.structs.replace(
-        city_settings,
-        oidc_issuer=issuer,
-        oidc_client_id=CLIENT,
-        oidc_secret_file=file,
-        oidc_address=f"http://127.0.0.1:{listening.getsockname()[1]}",
-    )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def city(oidc_settings: Settings, city_database: Database, listening: socket.socket) -> AsyncIterator[City]:
-    """The city, served over HTTP where the provider sends browsers back to."""
-    async with served(oidc_settings, city_database, listening) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def town(city: City, city_owner: Pool) -> Town:
     """The served city."""
     return Town(city, city_owner)
-
-
-async def linked(town: Town, login: str, role: str = "station_clerk") -> tuple[str, str]:
-    """A new account in Nanming that the person `login` at the provider is linked to: its id, and the link's."""
-    account = await town.new()
-    await town.give("nanming-admin", account, role, "520102", "520102000000")
-    answer = await town.city.data("nanming-admin", LINK, {"a": account, "s": f"sub-of-{login}"})
-    assert answer["linkIdentity"]["errors"] == []
-    return account, answer["linkIdentity"]["node"]["id"]
 
 
 async def ledger(town: Town, account: str | None) -> list[tuple[str, str]]:

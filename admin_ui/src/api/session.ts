@@ -9,6 +9,18 @@ export interface Session {
   pending: 'password' | 'second_factor' | null
   /** Whether a code of an authenticator is asked for at sign-in. */
   secondFactor: boolean
+  /** Whether the account has a password; one that only signs in through the provider has none. */
+  password: boolean
+}
+
+/** The identity provider of this deployment, and how far this browser's sign-in through it has come. */
+export interface Provider {
+  provider: { zh: string; en: string } | null
+  stage: 'code' | 'refused' | null
+  /** Of a refusal: a sentence, and what the provider calls a person whom no account is linked to. */
+  code?: string
+  message?: string
+  subject?: string | null
 }
 
 /** The session of this browser, or null when nobody is signed in. */
@@ -31,6 +43,31 @@ export async function signIn(account: string, password: string, code: string | u
   const opened = await readSession()
   if (opened === null) throw new Problem(0, 'session.no_cookie', '', null)
   return opened
+}
+
+/** Whether there is a provider, and how far this browser has come. */
+export async function readProvider(language: string): Promise<Provider> {
+  const response = await send('/session/oidc', { headers: { Accept: 'application/json', 'Accept-Language': language } })
+  if (!response.ok) throw await readProblem(response)
+  return (await response.json()) as Provider
+}
+
+/** Begins a sign-in through the provider: the address to go to. Throws `Problem` (`oidc.unavailable` 503, throttled 429). */
+export async function beginAtProvider(language: string): Promise<string> {
+  const response = await throughProvider({}, language)
+  return ((await response.json()) as { address: string }).address
+}
+
+/** Ends a sign-in that waits for the second factor; throws `Problem` (`auth.wrong_code`, `oidc.not_begun` 401). */
+export async function finishAtProvider(code: string, language: string): Promise<void> {
+  await throughProvider({ code }, language)
+}
+
+async function throughProvider(body: object, language: string): Promise<Response> {
+  const headers = { 'Content-Type': 'application/json', Accept: 'application/json', 'Accept-Language': language }
+  const response = await send('/session/oidc', { method: 'POST', headers, body: JSON.stringify(body) })
+  if (!response.ok) throw await readProblem(response)
+  return response
 }
 
 /** Ends the session on the server; one that has already ended is no error. */

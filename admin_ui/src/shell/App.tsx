@@ -6,6 +6,7 @@ import { Waiting } from '../kit/States'
 import { Surroundings } from '../kit/Surroundings'
 import { CallerProvider, useCallerContext } from '../schema/caller'
 import { Failed, NotFound } from '../screens/problem/Problems'
+import { keptSearch } from '../screens/sign-in/kept-search'
 import { Frame } from './Frame'
 import { addressAfterSignIn, signInAddress } from './next-address'
 
@@ -42,7 +43,7 @@ function Doors() {
   }
   if (state.state === 'pending') return <Pending session={state.session} />
   if (state.state === 'checking') return <Waiting />
-  if (atDoor) return <Redirect to={addressAfterSignIn(search)} replace />
+  if (atDoor) return <Redirect to={addressAfterSignIn(search, keptSearch())} replace />
   return (
     <Frame>
       <Switch>

@@ -6,9 +6,9 @@ export function signInAddress(location: string, search: string): string {
   return next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`
 }
 
-/** Where to go after signing in; anything but a path inside the console leads to the 工作台. */
-export function addressAfterSignIn(search: string): string {
-  const next = new URLSearchParams(search).get('next') ?? '/'
-  const inside = /^\/(?![/\\])[^\\]*$/.test(next) && !next.startsWith('/sign-in')
+/** Where to go after signing in; anything but a path inside the console leads to the 工作台. `kept` is the search before a way round. */
+export function addressAfterSignIn(search: string, kept: string | null = null): string {
+  const next = new URLSearchParams(search).get('next') ?? new URLSearchParams(kept ?? '').get('next') ?? '/'
+  const inside = /^\/(?![/\\])[^\\]*$/.test(next) && !/^\/sign-in(?![\w-])/.test(next)
   return inside ? next : '/'
 }

@@ -8,8 +8,8 @@ import { Notice } from '../../kit/States'
 import { Labelled } from './Labelled'
 import { sentenceFor } from './refusal'
 
-/** Adds a second factor; `done` is called when the recovery codes were seen. */
-export function FactorForm({ session, done }: { session: Session; done: () => void }) {
+/** Adds a second factor; `done` is called when the recovery codes were seen; `quiet` where it stands among others. */
+export function FactorForm({ session, done, quiet }: { session: Session; done: () => void; quiet?: boolean }) {
   const { t } = useTranslation()
   const { language } = usePreferences()
   const [typed, setTyped] = useState('')
@@ -38,7 +38,7 @@ export function FactorForm({ session, done }: { session: Session; done: () => vo
       <div className="wg-form">
         <p>{t('pending.recovery')}</p>
         <pre className="wg-codes">{codes.join('\n')}</pre>
-        <Button type="primary" size="large" block onClick={done}>
+        <Button type={quiet ? 'default' : 'primary'} size="large" block onClick={done}>
           {t('pending.kept')}
         </Button>
       </div>
@@ -47,7 +47,8 @@ export function FactorForm({ session, done }: { session: Session; done: () => vo
   return (
     <form className="wg-form" method="post" noValidate onSubmit={(event) => void submit(event)}>
       {refusal === null ? null : <Notice tone="danger">{refusal}</Notice>}
-      {secret === null ? (
+      {secret === null && !session.password ? <p>{t('pending.begin')}</p> : null}
+      {secret === null && !session.password ? null : secret === null ? (
         <Labelled id="factor-password" label={t('signIn.password')} mistake={null}>
           <Input.Password
             id="factor-password"
@@ -64,7 +65,7 @@ export function FactorForm({ session, done }: { session: Session; done: () => vo
             {secret.secret}
           </pre>
           <p>
-            <a href={secret.uri}>{t('pending.open')}</a>
+            <a className="wg-link" href={secret.uri}>{t('pending.open')}</a>
           </p>
           <Labelled id="factor-code" label={t('signIn.code')} mistake={null}>
             <Input
@@ -78,7 +79,7 @@ export function FactorForm({ session, done }: { session: Session; done: () => vo
           </Labelled>
         </>
       )}
-      <Button type="primary" htmlType="submit" size="large" block disabled={busy} aria-busy={busy}>
+      <Button type={quiet ? 'default' : 'primary'} htmlType="submit" size="large" block disabled={busy} aria-busy={busy}>
         {t('pending.continue')}
       </Button>
     </form>

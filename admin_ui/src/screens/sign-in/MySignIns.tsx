@@ -20,11 +20,13 @@ export function MySignIns() {
       <Panel title={t('signIns.sessions')}>
         <Sessions />
       </Panel>
-      <Panel title={t('signIns.password')}>
-        <PasswordForm session={session} done={recheck} />
-      </Panel>
+      {session.password ? (
+        <Panel title={t('signIns.password')}>
+          <PasswordForm session={session} done={recheck} quiet />
+        </Panel>
+      ) : null}
       <Panel title={t('signIns.factor')}>
-        {session.secondFactor ? <p>{t('signIns.hasFactor')}</p> : <FactorForm session={session} done={recheck} />}
+        {session.secondFactor ? <p>{t('signIns.hasFactor')}</p> : <FactorForm session={session} done={recheck} quiet />}
       </Panel>
     </Page>
   )

@@ -11,8 +11,8 @@ import { sentenceFor } from './refusal'
 const EMPTY = { current: '', next: '', again: '' }
 type Box = keyof typeof EMPTY
 
-/** Changes the password; `done` is called when the server has stored it. */
-export function PasswordForm({ session, done }: { session: Session; done: () => void }) {
+/** Changes the password; `done` is called when the server has stored it; `quiet` where it stands among others. */
+export function PasswordForm({ session, done, quiet }: { session: Session; done: () => void; quiet?: boolean }) {
   const { t } = useTranslation()
   const { language } = usePreferences()
   const [typed, setTyped] = useState(EMPTY)
@@ -54,7 +54,7 @@ export function PasswordForm({ session, done }: { session: Session; done: () => 
       {box('next', 'new-password')}
       {box('again', 'new-password')}
       <p className="wg-muted">{t('pending.rules')}</p>
-      <Button type="primary" htmlType="submit" size="large" block disabled={busy} aria-busy={busy}>
+      <Button type={quiet ? 'default' : 'primary'} htmlType="submit" size="large" block disabled={busy} aria-busy={busy}>
         {t('pending.change')}
       </Button>
     </form>

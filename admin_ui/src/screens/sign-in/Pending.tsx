@@ -15,7 +15,7 @@ export function Pending({ session }: { session: Session }) {
   return (
     <Gate title={t(first ? 'pending.password' : 'pending.factor')} lead={t(first ? 'pending.passwordLead' : 'pending.factorLead')}>
       {first ? <PasswordForm session={session} done={recheck} /> : <FactorForm session={session} done={recheck} />}
-      <Button type="link" onClick={() => void signOut().catch(recheck)}>
+      <Button className="wg-after-form" block onClick={() => void signOut().catch(recheck)}>
         {t('shell.signOut')}
       </Button>
     </Gate>

@@ -2,23 +2,52 @@
 import { Button, Input, type InputRef } from 'antd'
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { type Provider, readProvider } from '../../api/session'
+import { usePreferences } from '../../kit/preferences'
 import { Notice } from '../../kit/States'
 import { useCallerContext } from '../../schema/caller'
 import { Gate } from './Gate'
 import { Labelled } from './Labelled'
 import { asksForCode, sentenceFor } from './refusal'
+import { ProviderButton, ProviderCode, ProviderRefusal } from './ThroughProvider'
 
 interface Mistakes {
   account?: boolean
   password?: boolean
 }
 
+const NONE: Provider = { provider: null, stage: null }
+
 /** The page at /admin/sign-in; after success the shell leads on. */
 export function SignIn({ ended }: { ended: boolean }) {
   const { t } = useTranslation()
+  const { language } = usePreferences()
+  const [found, setFound] = useState<Provider>(NONE)
+  const [leftCode, setLeftCode] = useState(false)
+  useEffect(() => {
+    let stale = false
+    readProvider(language).then(
+      (provider) => !stale && setFound(provider),
+      () => undefined, // the password is offered in any case
+    )
+    return () => {
+      stale = true
+    }
+  }, [language])
+  if (found.stage === 'code' && !leftCode) {
+    return (
+      <Gate title={t('signIn.codeTitle')} lead={t('signIn.codeLead')}>
+        <ProviderCode again={() => setLeftCode(true)} />
+      </Gate>
+    )
+  }
   return (
     <Gate title={t('signIn.title')} lead={t('signIn.lead')}>
-      <SignInForm ended={ended} />
+      <div className="wg-form">
+        <ProviderRefusal provider={found} />
+        <SignInForm ended={ended} />
+        {found.provider === null ? null : <ProviderButton provider={found.provider} />}
+      </div>
     </Gate>
   )
 }

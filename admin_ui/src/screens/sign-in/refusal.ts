@@ -7,6 +7,7 @@ export function sentenceFor(error: unknown, t: TFunction): string {
   if (error instanceof Unreachable) return t('signIn.unreachable')
   if (!(error instanceof Problem)) return t('signIn.failed')
   if (error.code === 'auth.wrong_code') return t('signIn.wrongCode')
+  if (error.code.startsWith('oidc.')) return error.detail
   if (error.status === 401) return t('signIn.refused')
   if (error.status === 429) {
     return error.retryAfter === null ? t('signIn.throttled') : t('signIn.throttledFor', { count: error.retryAfter })
