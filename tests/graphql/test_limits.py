@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.city import City
+from wangge.store.pool import Pool
 
 STATION, OFFICER = "nanming-station", "nanming-urban-management"
 SQUARE = [[106.0, 26.0], [107.5, 26.0], [107.5, 27.5], [106.0, 27.5], [106.0, 26.0]]
@@ -35,6 +36,41 @@ REFUSED: dict[str, tuple[str, dict[str, Any] | None, str]] = {
         "{ rooms(where: " + "{not: " * 500 + "{}" + "}" * 500 + ") { nodes { id } } }",
         None,
         "document.invalid",
+    ),
+    "root fields": (
+        "{ " + " ".join(f"k{n}: rooms(first: 1) {{ nodes {{ id }} }}" for n in range(51)) + " }",
+        None,
+        "limit.roots",
+    ),
+    "directives of one place": (
+        "{ rooms { nodes { id " + "@include(if: true) " * 5 + "} } }",
+        None,
+        "limit.directives",
+    ),
+    "directives of a document": (
+        "{ rooms { nodes { " + " ".join(f"k{n}: id @skip(if: false)" for n in range(501)) + " } } }",
+        None,
+        "limit.directives",
+    ),
+    "pages times pages": (
+        "{ buildings(first: 1000) { nodes { rooms(first: 500) { nodes { id } } } } }",
+        None,
+        "limit.cost",
+    ),
+    "pages of many roots": (
+        "{ "
+        + " ".join(
+            f"k{n}: rooms(first: 1000) {{ nodes {{ {' '.join(f'b{m}: building {{ id }}' for m in range(12))} }} }}"
+            for n in range(40)
+        )
+        + " }",
+        None,
+        "limit.cost",
+    ),
+    "a page in a variable": (
+        "query($n: Int) { buildings(first: $n) { nodes { rooms(first: $n) { edges { node { id } } } } } }",
+        {"n": 800},
+        "limit.cost",
     ),
     "order by nothing": ("{ rooms(orderBy: [{id: null}]) { nodes { id } } }", None, "order.one_key"),
     "negative limit": ("{ rooms { totalCount(limit: -1) { value } } }", None, "page.out_of_bounds"),
@@ -114,3 +150,20 @@ async def test_a_mutation_over_get_is_told_to_use_post(city: City) -> None:
     answer = await city.http.get("/graphql", params={"query": text}, headers=city.headers(OFFICER))
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["errors"][0]["extensions"]["code"] == "request.mutation_over_get"
+
+
+async def test_an_answer_tells_its_cost(city: City) -> None:
+    """A connection, then for each of a page's rows itself, its building, and the connection below it with its own page."""
+    query = "query($n: Int) { buildings(first: 3) { nodes { compound { name } rooms(first: $n) { nodes { id } totalCount { value } } } } }"
+    answers = [await city.ask(STATION, query, {"n": n}) for n in (2, 5)]
+    assert [answer["extensions"] for answer in answers] == [{"cost": 1 + 3 * (2 + 1 + n + 10)} for n in (2, 5)]
+    counted = await city.ask(STATION, "{ rooms { totalCount { value } aggregate { count } } }")
+    assert counted["extensions"] == {"cost": 2001}
+
+
+async def test_a_write_whose_answer_costs_too_much_stores_nothing(city: City, city_owner: Pool) -> None:
+    query = """mutation($b: ID!, $n: String!) { createRoom(input: {building: $b, number: $n, address: "x"}) { node {
+        building { rooms(first: 1000) { nodes { building { rooms(first: 1000) { nodes { id } } } } } } } errors { code } } }"""
+    building = (await city.data(STATION, "{ buildings(first: 1) { nodes { id } } }"))["buildings"]["nodes"][0]["id"]
+    assert await city.code(STATION, query, {"b": building, "n": "too much"}) == "limit.cost"
+    assert await city_owner.fetchval("SELECT count(*) FROM base.room WHERE number = 'too much'") == 0

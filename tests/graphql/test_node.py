@@ -57,7 +57,9 @@ async def test_what_the_caller_may_not_see_is_nothing_like_what_does_not_exist(c
         "",
     ]
     answers = [await city.ask(DEPARTMENT, NODE, {"n": each}) for each in ids]
-    assert answers == [{"data": {"node": None}}] * len(ids)
+    assert [answer["data"] for answer in answers] == [{"node": None}] * len(ids)
+    assert all("errors" not in answer for answer in answers)
+    assert answers[0] == answers[1]
 
 
 @pytest.mark.parametrize("hidden", ["Person", "NoSuchType"])

@@ -29,6 +29,7 @@ from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
 from .filters import Params
 from .handwritten import Graft, Root, convert
+from .limits import check_roots, cost_of
 from .plans import (
     KEPT_DOCUMENTS,
     KEPT_PLANS,
@@ -174,15 +175,18 @@ class Engine:
         """Compile every root field."""
         first = self.selector(caller, operation, variables, Params())
         roots: list[ReadRoot | OtherRoot] = []
-        for key, nodes in first.collect([operation.node.selection_set], operation.root).items():
+        asked = first.collect([operation.node.selection_set], operation.root)
+        check_roots(len(asked))
+        for key, nodes in asked.items():
             name = nodes[0].name.value
             field = operation.root.fields.get(name)
             kind = field.extensions[META]["kind"] if field is not None else name
             if kind in ("by_id", "connection") and field is not None:
                 params = Params()
                 selector = self.selector(caller, operation, variables, params)
-                statement = compile_root(self.catalog, caller.builder.shape, _root(selector, kind, nodes, field))
-                roots.append(ReadRoot(key, statement, params))
+                root = _root(selector, kind, nodes, field)
+                statement = compile_root(self.catalog, caller.builder.shape, root)
+                roots.append(ReadRoot(key, statement, params, cost_of(root)))
             else:
                 roots.append(OtherRoot(key, kind, nodes, field))
         return Plan(tuple(roots))

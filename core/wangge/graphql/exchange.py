@@ -56,13 +56,15 @@ class Internal(RequestError):
     status = 500
 
 
-def body(data: bytes | None, errors: list[dict[str, Any]]) -> bytes:
-    """A response of GraphQL over HTTP."""
+def body(data: bytes | None, errors: list[dict[str, Any]], cost: int = 0) -> bytes:
+    """A response of GraphQL over HTTP; `cost` is told where there is one (limits.py)."""
     parts = []
     if errors:
         parts.append(b'"errors":' + msgspec.json.encode(errors))
     if data is not None:
         parts.append(b'"data":' + data)
+    if cost:
+        parts.append(b'"extensions":{"cost":%d}' % cost)
     return b"{" + b",".join(parts) + b"}"
 
 

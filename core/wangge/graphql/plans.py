@@ -31,6 +31,7 @@ from ..errors import Invalid
 from ..sql.ast import Statement
 from .arguments import Variables, skeleton
 from .filters import Params
+from .limits import Cost, check_directives
 from .schema import SchemaBuilder
 
 MAX_TOKENS = 20_000
@@ -85,6 +86,11 @@ class ReadRoot(msgspec.Struct, frozen=True):
     key: str
     statement: Statement
     params: Params
+    cost: Cost
+
+    def total(self, variables: Variables) -> int:
+        """What it costs in one request."""
+        return self.cost.total(lambda index: self.params.takes[index](variables))
 
 
 class OtherRoot(msgspec.Struct, frozen=True):
@@ -112,6 +118,7 @@ def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operat
         raise InvalidDocument([error]) from None
     except RecursionError:
         raise InvalidDocument([GraphQLError("the document nests too deep")]) from None
+    check_directives(document)
     if sum(isinstance(d, FragmentDefinitionNode) for d in document.definitions) > MAX_FRAGMENTS:
         raise Invalid("limit.fragments", f"a document has at most {MAX_FRAGMENTS} fragments", limit=MAX_FRAGMENTS)
     errors = validate(schema, document, max_errors=MAX_ERRORS, hide_suggestions=True, allow_empty_selection_sets=False)

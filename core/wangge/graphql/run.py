@@ -33,6 +33,7 @@ from .arguments import Variables, arguments, plain
 from .exchange import ACCOUNT, ROW, Answer, Request, body, plain_error, translated
 from .filters import Params
 from .handwritten import Context, Execution
+from .limits import check_cost, cost_of
 from .plans import CallerSchema, Operation, OtherRoot, Plan, ReadRoot
 from .reading import Why
 from .schema import META
@@ -40,6 +41,10 @@ from .writes import first_id, problems, write
 
 if TYPE_CHECKING:
     from .engine import Engine
+
+
+NO_NODE = ("__typename", "id", "errors", "warnings")
+"""fields of a payload that are no node."""
 
 
 class Run:
@@ -64,10 +69,13 @@ class Run:
         self._language = request.language
         self._request = request
         self._errors: list[dict[str, Any]] = []
+        self._cost = 0
 
     async def read(self, plan: Plan) -> Answer:
         """A query: one statement a root field, all in one snapshot."""
         reads = [root for root in plan.roots if isinstance(root, ReadRoot)]
+        for read in reads:
+            self._charge(read.total(self._variables))
         if len(reads) == 1 and len(plan.roots) == 1:
             return self._answer([(reads[0].key, await self._fetch(None, reads[0]))])
         async with self._engine._pool.transaction(isolation="repeatable_read", readonly=True) as connection:
@@ -90,7 +98,12 @@ class Run:
 
     def _answer(self, fields: list[tuple[str, bytes]]) -> Answer:
         data = b"{" + b",".join(msgspec.json.encode(key) + b":" + value for key, value in fields) + b"}"
-        return Answer(body(data, self._errors))
+        return Answer(body(data, self._errors, self._cost))
+
+    def _charge(self, cost: int) -> None:
+        """Add to the cost of the document before its part is executed. Raises Invalid when it is too much."""
+        self._cost += cost
+        check_cost(self._cost)
 
     def _why(self, root: str) -> Why:
         """What read records and the ledger say of this request, and what it may reveal."""
@@ -121,6 +134,7 @@ class Run:
             return b"null"
         sets = [node.selection_set for node in root.nodes if node.selection_set]
         read = self._row_read(root, f"{root.key} {entity}", sets, entity)
+        self._charge(read.total(self._variables))
         try:
             values = read.params.values({**self._variables, ROW: row})
             body = await self._engine.reader.fetch(connection, read.statement, self._scope, values, self._why(root.key))
@@ -222,6 +236,7 @@ class Run:
         else:
             ids = params.add(lambda _: [str(reference.id)])
             root = ByIds(ids, selector.selections(sets, reference.entity, "get"))
+        self._charge(cost_of(root).total(lambda index: params.takes[index](self._variables)))
         statement = compile_root(self._engine.catalog, self._scope.shape, root)
         why = self._why(nodes[0].name.value)
         body = await self._engine.reader.fetch(None, statement, self._scope, params.values(self._variables), why)
@@ -234,14 +249,17 @@ class Run:
         facts = root.field.extensions[META]
         trees = arguments(root.nodes[0].arguments, root.field.args, self._variables)
         given = {name: plain(tree) for name, tree in trees.items()}
-        outcome = await self._written(facts, given)
-        params = Params()
-        selector = self._engine.selector(self._caller, self._operation, self._variables, params)
+        selector = self._engine.selector(self._caller, self._operation, self._variables, Params())
         payload = get_named_type(root.field.type)
         assert isinstance(payload, GraphQLObjectType)
-        sets = [n.selection_set for n in root.nodes if n.selection_set]
+        asked = selector.collect([n.selection_set for n in root.nodes if n.selection_set], payload)
+        for key, nodes in asked.items():  # before anything is written
+            if nodes[0].name.value not in NO_NODE:
+                sets = [n.selection_set for n in nodes if n.selection_set]
+                self._charge(self._row_read(root, key, sets, facts["entity"]).total(self._variables))
+        outcome = await self._written(facts, given)
         done: dict[str, Any] = {}
-        for key, nodes in selector.collect(sets, payload).items():
+        for key, nodes in asked.items():
             done[key] = await self._part(root, key, nodes, payload, outcome)
         return msgspec.json.encode(done)
 
@@ -289,7 +307,7 @@ class Run:
         selector = self._engine.selector(self._caller, self._operation, self._variables, params)
         ids = params.add(lambda variables: [str(variables[ROW])])
         asked = ByIds(ids, selector.selections(sets, entity, "get"))
-        read = ReadRoot(key, compile_root(self._engine.catalog, self._scope.shape, asked), params)
+        read = ReadRoot(key, compile_root(self._engine.catalog, self._scope.shape, asked), params, cost_of(asked))
         if planned:
             root.reads[key] = read
         return read
