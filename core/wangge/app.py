@@ -77,7 +77,7 @@ def compose(settings: Settings) -> Parts:
     scopes = Scopes(model, lambda: connect(runtime.database, "app"), absent=hooks.quarantined)
     tokens = Tokens(pool, keys, scopes.clock.now)
     sessions = Sessions(pool, keys, scopes.clock.now, settings.second_factor)
-    scopes.dropped += [tokens.forget, sessions.forget]
+    scopes.dropped += [tokens.forget, sessions.forget, lambda _: keys.expect(scopes.world.counters.get("key", 0))]
     records = Records(pool, catalog, hooks, keys)
     reads = Reads(pool, settings.home / "journal")
     engine = Engine(catalog, pool, scopes, keys, hooks, records, reads, settings.oidc_issuer)
@@ -111,6 +111,7 @@ def build(settings: Settings) -> Any:
         jobs = Jobs(parts.database, {"retention": _retention(parts.records)}, nightly=("retention",))
         async with pool:
             await scopes.open()
+            parts.keys.expect(scopes.world.counters.get("key", 0))
             await parts.reads.open()
             await sequencer.open()
             await jobs.open()

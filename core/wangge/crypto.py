@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from .errors import SettingsError
+from .errors import SettingsError, Unavailable
 
 ALGORITHM = b"\x01"
 """The id that starts every output of today's algorithms."""
@@ -63,6 +63,7 @@ class Keys:
         self._signing = Ed25519PrivateKey.from_private_bytes(signing)
         self._seals = (master, *seals)
         self._again = again
+        self._least = 1
         self._derived: dict[str, bytes] = {}
         self._ciphers: dict[tuple[str, int], AESGCM] = {}
 
@@ -78,8 +79,27 @@ class Keys:
             if seals[: len(self._seals) - 1] == self._seals[1:]:
                 self._seals = (self._master, *seals)
 
+    def expect(self, generation: int) -> None:
+        """No key before this generation seals any more; it is fetched when the next value is sealed."""
+        self._least = max(self._least, generation)
+
+    @property
+    def in_force(self) -> int:
+        """The first generation that may still seal."""
+        return self._least
+
     def seal(self, use: str, plain: bytes, aad: bytes = b"") -> bytes:
-        """Encrypt; `aad` (a row's id, say) must be given again to open. Two seals of one value differ."""
+        """Encrypt; `aad` (a row's id, say) must be given again to open. Two seals of one value differ.
+
+        Raises `Unavailable` when the key in force is not among ours.
+        """
+        if self.generation < self._least:
+            self.reload()
+            if self.generation < self._least:
+                raise Unavailable(
+                    "keys.behind",
+                    f"key {self._least} is in force, and this process has {self.generation}: start it again with the new keys",
+                )
         nonce, generation = os.urandom(_NONCE), self.generation
         made = self._cipher(use, generation).encrypt(nonce, plain, aad)
         return ALGORITHM + generation.to_bytes() + nonce + made

@@ -26,6 +26,8 @@ Levels = tuple[tuple[str, Level], ...]
 Prohibited = dict[str, dict[str, dict[str, tuple[Filter, list[HeldPost]]]]]
 """entity -> action -> canonical text of a condition -> the condition and the posts that hold it."""
 READS = ("list", "get")
+KEYS = "keys"
+"""the subject of every Scope that a renewed key of seals ends."""
 MODULES = "modules"
 """the subject of every Scope that any module's being switched ends: what is on decides what every caller may see."""
 
@@ -282,4 +284,4 @@ def _subjects(world: World, facts: Facts) -> frozenset[str]:
         found |= {f"area:{post.area}", f"post:{post.id}"}
         if post.district:
             found.add(f"area:{post.district}")
-    return frozenset(found | {MODULES})
+    return frozenset(found | {MODULES, KEYS})

@@ -10,7 +10,7 @@ import yaml
 
 from ..crypto import Keys
 from ..model import kind_messages, names
-from ..model.types import Model
+from ..model.types import Field, Model
 from ..modules.hooks import Hooks
 from ..policy.kept import Lru
 from ..policy.scope import Scope
@@ -52,9 +52,9 @@ class Kit:
         self._inserts: dict[tuple[str, bool, bool], str] = {}
         self._wipes: dict[tuple[str, bool], Wipe] = {}
         self.personal = {
-            name: any(f.sensitivity in ("personal", "sensitive") for f in model.fields_of(name).values())
-            for name in model.entities
+            name: any(_is_kept_secret(f) for f in model.fields_of(name).values()) for name in model.entities
         }
+        """entity -> whether its revisions are sealed."""
 
     def guard(self, scope: Scope, entity: str, action: str, *, lock: bool) -> Statement:
         """The guard of an action, compiled once per shape."""
@@ -98,6 +98,11 @@ class Kit:
         """The sentence of a code with its facts; the code itself when no catalogue has it."""
         label = self.sentences.get(code)
         return fill(label.of(language), facts) if label else code
+
+
+def _is_kept_secret(field: Field) -> bool:
+    """Whether a revision may not show a field, or a part of it, in clear."""
+    return field.sealed or field.sensitivity in ("personal", "sensitive") or any(map(_is_kept_secret, field.fields))
 
 
 def fill(sentence: str, facts: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ JSON text, which is as fast as COPY into a temporary table (decisions/0003).
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
@@ -35,6 +36,7 @@ from .storing import enter_candidate, hexed, own_record, raise_flags, side_recor
 
 SHOWN = 20
 """faulty rows that a refusal names."""
+IN_FORCE = "SELECT wangge.key_in_force()"
 CODE_OF = "SELECT id, code FROM wangge.area WHERE id = ANY($1::uuid[])"
 Row = Mapping[str, Any]
 
@@ -138,7 +140,11 @@ class Load:
         `storing` is awaited before anything is asked that the rows still being stored may answer.
         """
         self._refuse(drafts)
-        for draft, fault in await self._references(drafts):
+        faults = await self._references(drafts)
+        if faults and storing is not None:
+            await storing
+            faults = await self._references(drafts)
+        for draft, fault in faults:
             draft.faults.append(fault)
         await self._place(drafts)
         await self._codes(drafts)
@@ -333,7 +339,8 @@ class Load:
                 draft.faults += await self._kit.checks.required(self._kit.pool, None, context, self._entity)
 
     def encode(self, drafts: list[Draft]) -> list[Any]:
-        """The JSON texts of rows and parts, and the claims."""
+        """The generation of the key that seals, the JSON texts of rows and parts, and the claims."""
+        generation = self._kit.keys.generation
         kit, sort = self._kit, sort_field(self._kit.model, self._tables.chain[-1])
         records = []
         for draft in drafts:
@@ -350,13 +357,17 @@ class Load:
             ]
             sides.append(msgspec.json.encode(made))
         claims = [(d, c) for d in drafts for c in kit.claims.of(self._entity, d.values)]
-        return [msgspec.json.encode(records), sides, claims]
+        return [generation, msgspec.json.encode(records), sides, claims]
 
     async def store(self, drafts: list[Draft], encoded: list[Any]) -> None:
-        """Store a batch in one transaction."""
-        kit, (records, sides, claims) = self._kit, encoded
+        """Store a batch in one transaction; what was sealed by a key that is no longer in force is sealed anew."""
+        kit = self._kit
         digest = kit.keys.digest(b"".join(sorted(draft.id.bytes for draft in drafts)))
         async with kit.pool.transaction() as connection:
+            kit.keys.expect(await connection.fetchval(IN_FORCE))
+            if encoded[0] < kit.keys.in_force:
+                encoded = await asyncio.to_thread(self.encode, drafts)
+            _, records, sides, claims = encoded
             holders = await kit.claims.holders(connection, [claim for _, claim in claims])
             made, candidates = [], []
             for draft, claim in claims:

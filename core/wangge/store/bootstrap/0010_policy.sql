@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS wangge.change_log (
 CREATE INDEX IF NOT EXISTS change_log_by_counter ON wangge.change_log (kind, counter);
 CREATE TABLE IF NOT EXISTS wangge.change_counter (kind text PRIMARY KEY, value bigint NOT NULL);
 INSERT INTO wangge.change_counter (kind, value)
-  SELECT unnest(ARRAY['account', 'post', 'rule', 'module', 'area', 'token']), 0 ON CONFLICT DO NOTHING;
+  SELECT unnest(ARRAY['account', 'post', 'rule', 'module', 'area', 'token', 'key']), 0 ON CONFLICT DO NOTHING;
 
 -- Note a change of the policy: takes the exclusive lock that every write shares, so no write commits under the old rights.
 CREATE OR REPLACE FUNCTION wangge.touch(changed_kind text, changed_subject text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
@@ -35,6 +35,26 @@ BEGIN
     WHERE c.value > (known ->> c.kind)::bigint AND l.counter > (known ->> c.kind)::bigint
       AND (l.subject = ANY (subjects) OR (l.kind = 'module' AND 'modules' = ANY (subjects))) LIMIT 1;
   RETURN found;
+END $$;
+
+-- From here on this generation of the key seals, and no older one: the counter `key` is its number (0: the first). Takes the
+-- exclusive lock, so a write that sealed with an older key has committed before, or is refused by `fresh`.
+CREATE OR REPLACE FUNCTION wangge.switch_key(generation integer) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(7146001);
+  UPDATE wangge.change_counter SET value = generation WHERE kind = 'key' AND value < generation;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  INSERT INTO wangge.change_log (kind, subject, counter) VALUES ('key', 'keys', generation);
+  RETURN true;
+END $$;
+
+-- The generation of the key that is in force, for writers without a Scope; they hold the shared lock as others do.
+CREATE OR REPLACE FUNCTION wangge.key_in_force() RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(7146001);
+  RETURN (SELECT value FROM wangge.change_counter WHERE kind = 'key');
 END $$;
 
 -- Secrets stand beside the entities and are no fields of any: nothing that compiles a query can name this table.

@@ -125,6 +125,6 @@ GRANT EXECUTE ON FUNCTION wangge.ensure_partitions(date, integer) TO wangge_seal
 GRANT SELECT ON wangge.outbox, wangge.position, wangge.revision, wangge.row_key TO wangge_app;
 GRANT INSERT (id, kind, entity, row_id, revision, area_id, area_ord, district_id, before, changed, batch_id) ON wangge.outbox TO wangge_app;
 GRANT INSERT ON wangge.revision TO wangge_app;
-GRANT INSERT, DELETE ON wangge.row_key TO wangge_app;
+GRANT INSERT, DELETE, UPDATE (key) ON wangge.row_key TO wangge_app; -- UPDATE: `wangge keys rotate` seals them anew
 GRANT SELECT, UPDATE (position, epoch) ON wangge.outbox TO wangge_sealer;
 GRANT SELECT, UPDATE (value) ON wangge.position TO wangge_sealer;
