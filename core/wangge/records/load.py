@@ -146,7 +146,7 @@ class Load:
             faults = await self._references(drafts)
         for draft, fault in faults:
             draft.faults.append(fault)
-        await self._place(drafts)
+        await self._place(drafts, storing)
         await self._codes(drafts)
         self._refuse(drafts)
         await self._number(drafts)
@@ -191,7 +191,7 @@ class Load:
             if row in missing[field.to]
         ]
 
-    async def _place(self, drafts: list[Draft]) -> None:
+    async def _place(self, drafts: list[Draft], storing: Awaitable[None] | None) -> None:
         """The areas or units of the rows: given, or those of what they are derived from."""
         if self._scope == "unit":
             units = {draft.given["unit"] for draft in drafts if "unit" in draft.given}
@@ -208,12 +208,12 @@ class Load:
                 if "area" in draft.given:
                     self._settle(draft, self._areas.get(draft.given["area"]), "area")
         for field_id in self._kit.places.derives(self._entity):
-            open_ = await self._derive(open_, field_id)
+            open_ = await self._derive(open_, field_id, storing)
         if self._scope != "parent":
             for draft in open_:
                 draft.faults.append(Fault("area.required", ("area",)))
 
-    async def _derive(self, drafts: list[Draft], field_id: str) -> list[Draft]:
+    async def _derive(self, drafts: list[Draft], field_id: str, storing: Awaitable[None] | None) -> list[Draft]:
         """Place the rows that have this reference; the others."""
         target = self._tables.fields[field_id].to[0]
         wanted = {value for draft in drafts if (value := draft.values.get(field_id)) is not None}
@@ -224,6 +224,9 @@ class Load:
             await self._read_areas(wanted)
         else:
             places = await self._places(target, wanted)
+            if storing is not None and wanted - places.keys():
+                await storing
+                places = await self._places(target, wanted)
         rest = []
         for draft in drafts:
             place = places.get(draft.values.get(field_id) or _NONE)
