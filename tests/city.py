@@ -23,6 +23,7 @@ import uvicorn
 from tests.conftest import _run
 from wangge.app import build
 from wangge.demo import ensure
+from wangge.http.protocol import Protocol
 from wangge.prepare import prepare
 from wangge.runtime import Runtime, write_runtime
 from wangge.settings import Settings
@@ -147,7 +148,16 @@ async def city_admin(city_database: Database) -> AsyncIterator[Pool]:
 async def served(settings: Settings, database: Database, listening: socket.socket | None = None) -> AsyncIterator[City]:
     """The application of one worker on a free port, or on a socket that listens already, until the block ends."""
     config = uvicorn.Config(
-        build(settings), host="127.0.0.1", port=0, lifespan="on", access_log=False, log_level="warning", ws="none"
+        build(settings),
+        host="127.0.0.1",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        ws="none",
+        http=Protocol,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
+        port=0,
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined] # the test's process keeps its own

@@ -63,7 +63,7 @@ FOREIGN = {
     "pgqueuer": {"events"},
     "minio": {"files"},
     "urllib3": {"files"},
-    "uvicorn": {"worker"},
+    "uvicorn": {"worker", "http"},
     "uvloop": {"worker", "commands"},
     "casbin": {"policy"},
     "litestar": {"http", "app"},

@@ -6,6 +6,7 @@ that names the variable, its value (unless it is secret) and what is expected in
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "host": ("WANGGE_HOST", "an address of this machine to listen on, such as 127.0.0.1"),
     "port": ("WANGGE_PORT", "a port from 0 (any free one) to 65535"),
     "workers": ("WANGGE_WORKERS", "a number of server processes from 1 to 64"),
+    "proxies": (
+        "WANGGE_PROXIES",
+        "addresses or networks of reverse proxies, joined by ','; only they may say from where a request comes",
+    ),
     "request_seconds": ("WANGGE_REQUEST_SECONDS", "the seconds that a request may take, from 1 to 600"),
     "database_url": ("WANGGE_DATABASE_URL", "postgresql://user:password@host:5432/name of a PostgreSQL 18 or newer"),
     "database_owner_url": ("WANGGE_DATABASE_OWNER_URL", "the same database as a user who may create schemas"),
@@ -58,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    proxies: tuple[str, ...] = ()
     request_seconds: int = 30
     database_url: str | None = None
     database_owner_url: str | None = None
@@ -88,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             host=given["host"] or "127.0.0.1",
             port=_whole("port", given["port"], 8000, 0, 65535),
             workers=_whole("workers", given["workers"], 1, 1, 64),
+            proxies=_networks(given["proxies"]),
             request_seconds=_whole("request_seconds", given["request_seconds"], 30, 1, 600),
             database_url=_url("database_url", given["database_url"], ("postgresql", "postgres")),
             database_owner_url=_url("database_owner_url", given["database_owner_url"], ("postgresql", "postgres")),
@@ -120,7 +127,7 @@ def described(settings: Settings) -> list[tuple[str, str]]:
         elif field == "key" and value is not None:
             value = "***"
         elif isinstance(value, tuple):
-            value = ":".join(map(str, value))
+            value = (":" if field == "modules" else ",").join(map(str, value))
         elif isinstance(value, bool):
             value = "1" if value else "0"
         lines.append((name, "" if value is None else str(value)))
@@ -198,6 +205,16 @@ def _folders(text: str) -> tuple[Path, ...]:
     for folder in found:
         if not (folder / "module.yaml").is_file():
             raise _wrong("modules", str(folder))
+    return found
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    for network in found:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise _wrong("proxies", network) from None
     return found
 
 

@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 from .errors import WanggeError
+from .http.protocol import Protocol
 from .settings import Settings
 
 BEAT_SECONDS = 0.5
@@ -54,11 +55,13 @@ def _configuration(settings: Settings, app: str) -> uvicorn.Config:
     return uvicorn.Config(
         getattr(importlib.import_module(module), name)(settings),
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         lifespan="on",
         access_log=False,
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_keep_alive=75,
     )

@@ -42,6 +42,8 @@ class Console:
 
     def _file(self, path: str) -> Path | None:
         """The file of a path, never outside the folder."""
+        if "\0" in path:
+            return None
         found = (self._folder / path).resolve()
         return found if found.is_relative_to(self._folder) and found.is_file() else None
 
