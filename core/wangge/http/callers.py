@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import Unauthenticated
+from ..identity.guesses import Guesses
 from ..identity.scopes import Credential
 from ..identity.sessions import Sessions
-from ..identity.tokens import Tokens
+from ..identity.tokens import Guessed, Tokens
 from .messages import cookies_of
 
 COOKIE = "wangge_session"
@@ -19,15 +20,19 @@ class Callers:
     def __init__(self, tokens: Tokens, sessions: Sessions) -> None:
         self.tokens = tokens
         self.sessions = sessions
+        self._guesses = Guesses()
 
-    async def credential(self, headers: Mapping[str, str], *, writes: bool, pending: bool = False) -> Credential:
+    async def credential(
+        self, headers: Mapping[str, str], *, writes: bool, pending: bool = False, address: str = ""
+    ) -> Credential:
         """The caller; with `pending` also one who must first change a password or add a second factor.
 
-        Raises Unauthenticated, and Denied where a writing request by cookie lacks its CSRF value.
+        Raises Unauthenticated, Throttled where tokens are guessed from `address`, and Denied where a writing request by
+        cookie lacks its CSRF value.
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
-            return await self.tokens.credential(token.strip())
+            return await self._by_token(token.strip(), address)
         cookie = cookies_of(headers).get(COOKIE)
         if cookie is None:
             raise Unauthenticated("auth.required", "sign in, or send a token: Authorization: Bearer wg_...")
@@ -35,3 +40,13 @@ class Callers:
         if writes:
             self.sessions.check_csrf(cookie, headers.get("wangge-csrf"))
         return found
+
+    async def _by_token(self, token: str, address: str) -> Credential:
+        """The account of a token; of an address that guesses, only tokens that are known already."""
+        if not self.tokens.remembers(token):
+            self._guesses.check(address)
+        try:
+            return await self.tokens.credential(token)
+        except Guessed:
+            self._guesses.wrong(address)
+            raise

@@ -88,7 +88,8 @@ async def _serve(
             raise WrongMethod("request.method", "use POST, or GET for queries")
         async with deadline():
             request = await _request(scope, receive, headers)
-            credential = await callers.credential(headers, writes=scope["method"] == "POST")
+            writes, address = scope["method"] == "POST", (scope.get("client") or ("", 0))[0]
+            credential = await callers.credential(headers, writes=writes, address=address)
             answer = await engine.execute(request, await scopes.scope(credential), credential)
     except Exception as error:
         refused = translated(error)

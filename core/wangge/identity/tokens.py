@@ -27,9 +27,13 @@ SELECT $1, 1, now(), now(), $2, a.id, $3, $4, $5, a.area_id, a.area_ord, a.distr
 RETURNING district_id"""
 
 
-def refused() -> Unauthenticated:
+class Guessed(Unauthenticated):
+    """A token that was never given out; callers are told what they are told of one that ended."""
+
+
+def refused(kind: type[Unauthenticated] = Unauthenticated) -> Unauthenticated:
     """One answer for every token that does not work."""
-    return Unauthenticated("auth.invalid_token", "this token is not valid: get a new one from your administrator")
+    return kind("auth.invalid_token", "this token is not valid: get a new one from your administrator")
 
 
 async def create_token(
@@ -100,6 +104,10 @@ class Tokens:
             if f"token:{known.token}" in subjects or f"account:{known.account}" in subjects:
                 del self._known[key]
 
+    def remembers(self, token: str) -> bool:
+        """Whether this process has found the token valid before."""
+        return self._keys.keyed_hash("bearer", token.encode()) in self._known
+
     async def credential(self, token: str) -> Credential:
         """Whose token this is; raises Unauthenticated."""
         digest = self._keys.keyed_hash("bearer", token.encode())
@@ -120,11 +128,11 @@ class Tokens:
         prefix, _, rest = token.partition("_")
         public, _, secret = rest.partition("_")
         if prefix != "wg" or not public.isalnum() or not secret or len(token) > 200:
-            raise refused()
+            raise refused(Guessed)
         row = await self._pool.fetchrow(FIND, public)
         stored = row["value"] if row is not None else b"\0" * 33
         if not hmac.compare_digest(bytes(stored), self._keys.keyed_hash("token", secret.encode())) or row is None:
-            raise refused()
+            raise refused(Guessed)
         if row["revoked_at"] is not None or (row["expires_at"] is not None and row["expires_at"] <= row["now"]):
             raise refused()
         posts = frozenset(row["posts"]) or None
