@@ -32,6 +32,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any] | None, str]] = {
         "limit.nested",
     ),
     "fragments": (fragments(200, "NEXT"), None, "limit.fragments"),
+    "one field many times": ("{ " + "me { account { name } } " * 2_000 + "}", None, "limit.repeats"),
+    "a field again and again": ("{ rooms { nodes { " + "... { id } " * 52 + "} } }", None, "limit.repeats"),
     "nesting of a filter": (
         "{ rooms(where: " + "{not: " * 500 + "{}" + "}" * 500 + ") { nodes { id } } }",
         None,

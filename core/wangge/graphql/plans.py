@@ -18,8 +18,10 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLSyntaxError,
+    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     get_nullable_type,
     parse,
     type_from_ast,
@@ -37,6 +39,8 @@ from .schema import SchemaBuilder
 MAX_TOKENS = 20_000
 MAX_FRAGMENTS = 200
 """every two fragments are compared before a document is run."""
+MAX_REPEATS = 50
+"""every two fields of one key are compared with all that they select."""
 MAX_ERRORS = 20
 KEPT_SCHEMAS = 500
 KEPT_DOCUMENTS = 2_000
@@ -110,6 +114,32 @@ class Plan(msgspec.Struct, frozen=True):
     roots: tuple[ReadRoot | OtherRoot, ...]
 
 
+def repeats(document: DocumentNode) -> int:
+    """How many fields stand again under a key that their selection has already."""
+    return sum(
+        _repeats([d.selection_set])
+        for d in document.definitions
+        if isinstance(d, OperationDefinitionNode | FragmentDefinitionNode)
+    )
+
+
+def _repeats(sets: list[SelectionSetNode]) -> int:
+    """The repeats in one selection, which inline fragments are part of, and below it."""
+    seen: set[str] = set()
+    found, below = 0, []
+    while sets:
+        for node in sets.pop().selections:
+            if isinstance(node, FieldNode):
+                key = (node.alias or node.name).value
+                found += key in seen
+                seen.add(key)
+                if node.selection_set is not None:
+                    below.append(node.selection_set)
+            elif isinstance(node, InlineFragmentNode):
+                sets.append(node.selection_set)
+    return found + sum(_repeats([inner]) for inner in below)
+
+
 def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operation:
     """Parse, validate and choose the operation; raises InvalidDocument."""
     try:
@@ -121,6 +151,8 @@ def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operat
     check_directives(document)
     if sum(isinstance(d, FragmentDefinitionNode) for d in document.definitions) > MAX_FRAGMENTS:
         raise Invalid("limit.fragments", f"a document has at most {MAX_FRAGMENTS} fragments", limit=MAX_FRAGMENTS)
+    if repeats(document) > MAX_REPEATS:
+        raise Invalid("limit.repeats", f"a document repeats at most {MAX_REPEATS} fields", limit=MAX_REPEATS)
     errors = validate(schema, document, max_errors=MAX_ERRORS, hide_suggestions=True, allow_empty_selection_sets=False)
     if errors:
         raise InvalidDocument(errors)
