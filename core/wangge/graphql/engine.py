@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import structlog
@@ -81,6 +82,7 @@ class Engine:
         self.built = 0
         """schemas made so far."""
         self._schemas = Lru(KEPT_SCHEMAS)
+        self._building = asyncio.Lock()
         self._documents = Lru(KEPT_DOCUMENTS)
         self._plans = Lru(KEPT_PLANS)
 
@@ -100,6 +102,19 @@ class Engine:
             mutation = writes.fields() | graft.fields(self._handwritten, mutation=True)
             found = CallerSchema(assemble(builder, query, mutation), builder)
             self._schemas.keep(key, found)
+        return found
+
+    async def _caller(self, shape: Shape, language: str) -> CallerSchema:
+        """The schema; those of many shapes are built one after another, so that the loop turns in between.
+
+        A large schema takes a good part of a second: several in one turn, and answers of the database would count as late.
+        """
+        found: CallerSchema | None = self._schemas.find((shape.key, language))
+        if found is not None:
+            return found
+        async with self._building:
+            found = self.schema(shape, language)
+            await asyncio.sleep(0)
         return found
 
     def sdl(self, shape: Shape, language: str) -> str:
@@ -128,7 +143,7 @@ class Engine:
             scope, credential = await previewing(self._scopes, self._pool, scope, credential, request.preview), None
         if request.purpose is not None and not scope.shape.may_name(request.purpose):
             raise Denied("purpose.not_allowed", "the header Wangge-Purpose names no purpose that the caller may use")
-        caller = self.schema(scope.shape, request.language)
+        caller = await self._caller(scope.shape, request.language)
         operation = self._operation(caller.schema, request, scope.shape)
         if request.reads_only and not operation.is_query:
             raise NeedsPost("request.mutation_over_get", "a mutation needs POST")

@@ -17,7 +17,7 @@ from ..values import Actor, Post
 
 RULES = """SELECT id, role, entity, actions, fields, condition, purpose, effect, via, district
 FROM wangge.rule WHERE removed_at IS NULL ORDER BY id"""
-RULES_OF = RULES.replace("ORDER BY", "AND role = ANY($1) ORDER BY")
+RULES_OF = RULES.replace("ORDER BY id", "AND role = ANY($1)")
 ROLES = "SELECT code, inherits FROM wangge.role WHERE removed_at IS NULL"
 ENABLED = """SELECT m.code AS module, e.district, e.valid_from, e.valid_to
 FROM wangge.enablement e JOIN wangge.module m ON m.id = e.module

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -66,11 +67,11 @@ def build_scope(
     return Scope(
         actor=facts.actor,
         shape=shape,
-        slots=tuple(slots),
+        slots=memory.one(tuple(slots)),
         valid_until=_valid_until(world, facts),
         subjects=_subjects(world, facts),
         counters=world.counters,
-        roles=frozenset(post.role for post in facts.posts),
+        roles=memory.one(frozenset(post.role for post in facts.posts)),
         home_area=facts.home_area,
         home_unit=facts.home_unit,
         home_district=facts.posts[0].district if facts.posts else None,
@@ -279,9 +280,7 @@ def _subjects(world: World, facts: Facts) -> frozenset[str]:
         while pending:
             role = pending.pop()
             if f"role:{role}" not in found:
-                found.add(f"role:{role}")
+                found.add(sys.intern(f"role:{role}"))
                 pending += world.inherits.get(role, ())
-        found |= {f"area:{post.area}", f"post:{post.id}"}
-        if post.district:
-            found.add(f"area:{post.district}")
+        found |= {sys.intern(f"area:{area}") for area in (post.area, post.district) if area} | {f"post:{post.id}"}
     return frozenset(found | {MODULES, KEYS})

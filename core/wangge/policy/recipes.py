@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -11,7 +12,8 @@ from .kept import Lru
 from .scope import Grant, Shape, Slot
 from .world import StoredRule
 
-KEPT_RECIPES, KEPT_SHAPES, KEPT_LEVELS = 300, 1_000, 20_000
+KEPT_RECIPES, KEPT_SHAPES, KEPT_EQUALS = 300, 1_000, 20_000
+T = TypeVar("T")
 Part = tuple[int, str] | Slot
 """where a grant holds: the number of a post and a module; or the place itself."""
 
@@ -43,7 +45,7 @@ class Memory:
     def __init__(self) -> None:
         self.recipes = Lru(KEPT_RECIPES)
         self.shapes = Lru(KEPT_SHAPES)
-        self._levels = Lru(KEPT_LEVELS)
+        self._same = Lru(KEPT_EQUALS)
         self.built = 0
         """shapes made so far."""
 
@@ -64,11 +66,15 @@ class Memory:
         return msgspec.structs.replace(made, groups=tuple([self._group(group) for group in made.groups]))
 
     def _group(self, group: Group) -> Group:
-        fields = self._levels.find(group.grant.fields)
-        if fields is None:
-            fields = group.grant.fields
-            self._levels.keep(fields, fields)
+        fields = self.one(group.grant.fields)
         return msgspec.structs.replace(group, grant=msgspec.structs.replace(group.grant, fields=fields))
+
+    def one(self, value: T) -> T:
+        """The same object for all equal values: what most Scopes have alike is kept once."""
+        found: T | None = self._same.find(value)
+        if found is None:
+            self._same.keep(value, value)
+        return value if found is None else found
 
     def shape(self, recipe: Recipe, slots: Sequence[Slot], placed: tuple[int, ...], make: Callable[[], Shape]) -> Shape:
         """The one Shape object for all Scopes that are alike."""

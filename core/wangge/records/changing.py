@@ -170,8 +170,7 @@ async def _claim(kit: Kit, connection: Any, scope: Scope, draft: Draft) -> None:
         return
     await kit.claims.give_up(connection, draft.id, old - wanted)
     for _, one, contested, holder in await claim(kit, connection, scope, [draft], kept=old):
-        if holder is not None:
-            await enter_candidate(connection, draft, holder, one.name)
+        await enter_candidate(connection, draft, holder, one.name)
         sql = "INSERT INTO wangge.claim (constraint_name, key_hash, row_id, contested) VALUES ($1, $2, $3, $4)"
         await connection.execute(sql, one.name, one.key_hash, draft.id, contested)
 

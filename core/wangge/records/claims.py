@@ -27,7 +27,7 @@ MOVE_UP = (
 CANDIDATE = (
     "INSERT INTO wangge.duplicate_candidate (id, revision, created_at, updated_at, area_id, area_ord, district_id, "
     'entity, first, second, "constraint", state) '
-    "SELECT uuidv7(), 1, now(), now(), $1, $2, $3, $4, $5, $6, $7, 'OPEN'"
+    "SELECT uuidv7(), 1, now(), now(), $1, $2, $3, $4, $5, $6, $7, 'OPEN' WHERE $5::text IS NOT NULL"
 )
 
 

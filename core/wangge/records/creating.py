@@ -156,8 +156,7 @@ async def claim(
     for draft in drafts:
         claims = [one for one in kit.claims.of(draft.entity, draft.values) if one.key_hash not in kept]
         draft.tried += sum(kit.claims.is_sealed(draft.entity, one.unique) for one in claims)
-        holders = await kit.claims.holders(reader, claims)
-        contested = await kit.claims.contested(reader, [one for one in claims if one.key_hash in holders])
+        holders, rivals, seen = await _known(kit, reader, scope, draft, claims)
         for one in claims:
             holder = holders.get(one.key_hash)
             path = (one.unique.fields[0],)
@@ -168,15 +167,30 @@ async def claim(
             if holder is None or holder == draft.id:
                 found.append((draft, one, False, None))
                 continue
-            rows = {holder, *contested.get(one.key_hash, ())}
-            seen = await kit.references.visible(reader, scope, draft.entity, rows)
-            if seen:
-                draft.faults.append(Fault("unique.taken", path, id=str(min(seen))))
+            visible = seen & {holder, *rivals.get(one.key_hash, ())}
+            if visible:
+                draft.faults.append(Fault("unique.taken", path, id=str(min(visible))))
             elif one.unique.on_hidden == "refuse":
                 draft.faults.append(Fault("unique.taken", path))
             else:
                 found.append((draft, one, True, holder))
     return found
+
+
+async def _known(
+    kit: Kit, reader: Any, scope: Scope, draft: Draft, claims: list[Claim]
+) -> tuple[dict[bytes, UUID], dict[bytes, set[UUID]], set[UUID]]:
+    """(who holds each key, who would, which of them the caller sees).
+
+    All three are asked whatever the first says, so that a key that a hidden row holds takes as long as a free one.
+    """
+    if not claims:
+        return {}, {}, set()
+    holders = await kit.claims.holders(reader, claims)
+    rivals = await kit.claims.contested(reader, claims)
+    rows = set(holders.values()).union(*rivals.values()) - {draft.id}
+    seen = await kit.references.visible(reader, scope, draft.entity, rows or {draft.id})
+    return holders, rivals, seen - {draft.id}
 
 
 async def settle(
@@ -204,9 +218,8 @@ async def store(
 ) -> None:
     """Store settled rows inside a transaction, then look whether they are where the caller may create. Raises Refused."""
     await insert(kit, connection, drafts, [(d, c, x) for d, c, x, _ in claims], scope.actor, order, None)
-    for draft, one, contested, holder in claims:
-        if contested and holder is not None:
-            await enter_candidate(connection, draft, holder, one.name)
+    for draft, one, _, holder in claims:
+        await enter_candidate(connection, draft, holder, one.name)
     for draft in drafts:
         await raise_flags(kit, connection, draft)
     for link in kit.following.links(drafts[0].entity):

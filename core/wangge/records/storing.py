@@ -168,10 +168,10 @@ async def raise_flags(kit: Kit, connection: Any, draft: Draft) -> None:
         )
 
 
-async def enter_candidate(connection: Any, draft: Draft, holder: UUID, name: str) -> None:
-    """Two rows may be one: for the data officer."""
-    place = draft.place
-    args = (place.area_id, place.area_ord, place.district_id, draft.entity, str(holder), str(draft.id), name)
+async def enter_candidate(connection: Any, draft: Draft, holder: UUID | None, name: str) -> None:
+    """Two rows may be one: for the data officer. Without a holder the statement enters nothing, but takes its time."""
+    place, first = draft.place, None if holder is None else str(holder)
+    args = (place.area_id, place.area_ord, place.district_id, draft.entity, first, str(draft.id), name)
     await connection.execute(CANDIDATE, *args)
 
 
