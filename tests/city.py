@@ -80,6 +80,12 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10) 
             await asyncio.sleep(0.02)
 
 
+async def approve(owner: Pool, module: str) -> None:
+    """Let the rules of a module count that a test is about to install, as if a security administrator had looked at them."""
+    sql = "INSERT INTO wangge.module_approval (module, login, reason) VALUES ($1, 'tests', 'a test') ON CONFLICT DO NOTHING"
+    await owner.execute(sql, module)
+
+
 @pytest.fixture(scope="session")
 def city_home(pytestconfig: pytest.Config) -> Path:
     """The home of the template city: its keys and accounts."""

@@ -17,7 +17,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.city import City, served
+from tests.city import City, approve, served
 from tests.graphql.zoo import label, write_zoo
 from wangge.identity.accounts import enable_module
 from wangge.model.conditions import parse_filter
@@ -195,6 +195,7 @@ async def zoo(
     """The rows, stored through the API."""
     folder = write_zoo(tmp_path_factory.mktemp("modules"), FIELDS)
     changed = msgspec.structs.replace(city_settings, modules=(folder,))
+    await approve(city_owner, "zoo")
     await prepare(changed, city_database)
     async with city_owner.transaction() as connection:
         await enable_module(connection, "zoo", None)

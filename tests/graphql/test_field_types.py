@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from tests.city import City, served
+from tests.city import City, approve, served
 from tests.graphql.zoo import label, write_zoo
 from wangge.graphql.inputs import UNORDERED
 from wangge.identity.accounts import enable_module
@@ -290,6 +290,7 @@ async def zoo(
     """The city with the module installed and on."""
     folder = write_zoo(tmp_path_factory.mktemp("modules"), declared())
     settings = msgspec.structs.replace(city_settings, modules=(folder,))
+    await approve(city_owner, "zoo")
     await prepare(settings, city_database)
     async with city_owner.transaction() as connection:
         await enable_module(connection, "zoo", None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.city import *  # noqa: F403
-from tests.city import served
+from tests.city import approve, served
 from wangge.errors import SettingsError
 from wangge.identity.accounts import enable_module
 from wangge.model.load import load_model
@@ -135,6 +135,7 @@ def test_a_failing_module_that_another_needs_stops_the_start(kennel: Kennel) -> 
 async def test_nobody_has_a_module_that_could_not_start(
     kennel: Kennel, city_settings: Settings, city_database: Database, city_owner: Pool
 ) -> None:
+    await approve(city_owner, "kennel")
     await prepare(city_settings, city_database)
     async with city_owner.transaction() as connection:
         await enable_module(connection, "kennel", None)

@@ -26,6 +26,11 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why; it is kept with the consent")
 
 
+def asked_password(login: str) -> str:
+    """The password of a person who agrees: typed, or the first line of standard input."""
+    return getpass.getpass(f"Password of {login}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
 def run(args: argparse.Namespace) -> int:
     """Ask for the password and record."""
     from ..services import services_of
@@ -35,8 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = Settings.from_environment(os.environ)
     model = load(settings, args.paths)
-    asked = f"Password of {args.account}: "
-    password = getpass.getpass(asked) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    password = asked_password(args.account)
     with services_of(settings) as runtime:
         asyncio.run(record_consent(runtime.database, model, args.step, args.account, password, args.reason))
     print(f"recorded: run `wangge apply` now ({args.step})")

@@ -7,7 +7,11 @@ import asyncio
 import os
 from typing import Any
 
-LIST = """SELECT m.code, m.version, m.state, m.zh,
+from .consent import asked_password
+
+LIST = """SELECT m.code, m.version, m.zh,
+  CASE WHEN m.state = 'INSTALLED' AND NOT EXISTS (SELECT 1 FROM wangge.module_approval p WHERE p.module = m.code)
+    THEN 'NOT APPROVED' ELSE m.state END AS state,
   coalesce(string_agg(coalesce(a.name, '全市'), '、' ORDER BY a.code)
     FILTER (WHERE e.id IS NOT NULL AND (e.valid_to IS NULL OR e.valid_to > now())), '-') AS places
 FROM wangge.module m LEFT JOIN wangge.enablement e ON e.module = m.id AND e.removed_at IS NULL
@@ -18,7 +22,7 @@ def add(subparsers: Any) -> None:
     """Describe the arguments."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "module",
-        help="list, enable or disable modules",
+        help="list, approve, enable or disable modules",
         description="Which modules are installed, and where they are on.",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -26,6 +30,16 @@ def add(subparsers: Any) -> None:
     release = actions.add_parser("release", help="put a quarantined module back into service")
     release.add_argument("module", metavar="MODULE")
     release.set_defaults(run=run)
+    approve = actions.add_parser(
+        "approve",
+        help="approve a module's default rules, as a security administrator",
+        description="Approve the default rules of an installed module, so that it can be switched on. `wangge module list` shows "
+        "what waits; `moduleDifference` in GraphQL counts what they give. The password is asked for, or read from standard input.",
+    )
+    approve.add_argument("module", metavar="MODULE")
+    approve.add_argument("--account", required=True, metavar="LOGIN", help="the account of the person who approves")
+    approve.add_argument("--reason", required=True, metavar="TEXT", help="why; it is kept with the approval")
+    approve.set_defaults(run=run)
     for action, text in (("enable", "switch a module on"), ("disable", "switch a module off; its data is kept")):
         one = actions.add_parser(action, help=text)
         one.add_argument("module", metavar="MODULE")
@@ -40,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from ..store.pool import Pool
 
     settings = Settings.from_environment(os.environ)
+    password = asked_password(args.account) if args.action == "approve" else ""
     with services_of(settings) as runtime:
 
         async def work() -> None:
@@ -47,6 +62,9 @@ def run(args: argparse.Namespace) -> int:
                 if args.action == "list":
                     for row in await pool.fetch(LIST):
                         print(f"{row['code']:<24} {row['version']:<10} {row['state']:<12} {row['zh']}  {row['places']}")
+                elif args.action == "approve":
+                    async with pool.transaction() as connection:
+                        await _approve(connection, settings, args, password)
                 elif args.action == "release":
                     async with pool.transaction() as connection:
                         await _release(connection, args.module)
@@ -56,6 +74,26 @@ def run(args: argparse.Namespace) -> int:
 
         asyncio.run(work())
     return 0
+
+
+async def _approve(connection: Any, settings: Any, args: argparse.Namespace, password: str) -> None:
+    """Approve as the holder of an account. Raises SettingsError or PlanError."""
+    from ..errors import SettingsError
+    from ..identity.accounts import approve_module
+    from ..model.load import load_model
+    from ..modules.discover import discover
+    from ..store.consents import consenting_account
+    from ..values import Actor
+
+    model = load_model([found.folder for found in discover(settings.modules)])
+    installed = await connection.fetchval("SELECT true FROM wangge.module WHERE code = $1", args.module)
+    if args.module not in model.modules or not installed:
+        raise SettingsError("module.unknown", f'the module "{args.module}" is not installed: see `wangge module list`')
+    account = await consenting_account(connection, args.account, password)
+    actor = Actor("account", args.account, account=account)
+    if not await approve_module(connection, model, args.module, args.reason, actor=actor):
+        raise SettingsError("module.approved", f"the rules of {args.module} are approved already")
+    print(f"the rules of {args.module} are approved: `wangge module enable {args.module}` switches it on")
 
 
 async def _release(connection: Any, module: str) -> None:
@@ -70,7 +108,7 @@ async def _release(connection: Any, module: str) -> None:
 
 async def _switch(connection: Any, settings: Any, args: argparse.Namespace) -> None:
     """Switch a module; raises SettingsError for what is not there or what others need."""
-    from ..errors import SettingsError
+    from ..errors import Invalid, SettingsError
     from ..identity.accounts import disable_module, enable_module
 
     district = None
@@ -85,7 +123,15 @@ async def _switch(connection: Any, settings: Any, args: argparse.Namespace) -> N
         raise SettingsError("module.unknown", f'the module "{args.module}" is not installed: see `wangge module list`')
     await _needs(connection, settings, args.module, district, on=args.action == "enable")
     if args.action == "enable":
-        await enable_module(connection, args.module, district)
+        try:
+            await enable_module(connection, args.module, district)
+        except Invalid:
+            raise SettingsError(
+                "module.not_approved",
+                f"the default rules of {args.module} are not approved: a security administrator runs "
+                f"`wangge module approve {args.module} --account LOGIN --reason TEXT`",
+                module=args.module,
+            ) from None
     else:
         await disable_module(connection, args.module, district)
     print(

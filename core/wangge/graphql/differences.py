@@ -62,10 +62,10 @@ class Query:
         async with context.pool.transaction(isolation="repeatable_read", readonly=True) as connection:
             differences = Differences(connection, context.records.kit.catalog)
             lines = await differences.lines(world, after_of(world, sets))
-            return [_line(context, line, await differences.witnesses(context.scope, line)) for line in lines]
+            return [difference_line(context, line, await differences.witnesses(context.scope, line)) for line in lines]
 
 
-def _line(context: Any, line: Line, witnesses: Sequence[Witness]) -> RuleDifference:
+def difference_line(context: Any, line: Line, witnesses: Sequence[Witness]) -> RuleDifference:
     """A line on the wire, fields by their present names."""
     entity = context.model.entities[line.entity]
     english = context.language.startswith("en")

@@ -25,7 +25,7 @@ from ..records.outcome import StaleScope
 from ..sql.ast import ById, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import access, administration, cursors, differences, identities, me, my_data, rules
+from . import access, administration, approving, cursors, differences, identities, me, my_data, rules
 from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
 from .filters import Params
@@ -216,6 +216,7 @@ CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (access.Query, None),
     (administration.Query, administration.Mutation),
     (None, identities.Mutation),
+    (approving.Query, approving.Mutation),
     (differences.Query, rules.Mutation),
     (my_data.Query, my_data.Mutation),
 )

@@ -6,7 +6,11 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from ..errors import Invalid
+from ..model.types import Model
+from ..store.seeding import stored_rules, write_seed
 from ..values import Actor, uuid7
 from .trail import OPERATOR, note
 
@@ -139,10 +143,35 @@ async def change_account(
     await connection.fetchval("SELECT wangge.touch('account', $1)", f"account:{account}")
 
 
+APPROVED = """SELECT EXISTS (SELECT 1 FROM wangge.module_approval WHERE module = $1)"""
+APPROVE = """INSERT INTO wangge.module_approval (module, account_id, login, reason) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING RETURNING module"""
+
+
+async def approve_module(connection: Any, model: Model, module: str, reason: str, *, actor: Actor) -> bool:
+    """Approve a module's default rules, which are stored then; False when they were approved already."""
+    if not await connection.fetchval(APPROVE, module, actor.account, actor.name, reason):
+        return False
+    mine = await stored_rules(connection, model, frozenset((module,)))
+    await write_seed(connection, msgspec.structs.replace(mine, within="false"))
+    row = await connection.fetchval("SELECT id FROM wangge.module WHERE code = $1", module)
+    await note(connection, actor, "approve_module", "wangge.module", row, reason=f"{module}: {reason}")
+    for role in sorted({rule["role"] for rule in mine.rows}):
+        await connection.execute("SELECT wangge.touch('rule', $1)", f"role:{role}")
+    await connection.fetchval("SELECT wangge.touch('module', $1)", f"module:{module}")
+    return True
+
+
 async def enable_module(
     connection: Any, module: str, district: UUID | None, *, by: UUID | None = None, actor: Actor = OPERATOR
 ) -> None:
-    """Switch a module on in a district, or city-wide (None); nothing when it is on."""
+    """Switch a module on in a district, or city-wide (None); nothing when it is on. Raises Invalid before it is approved."""
+    if not await connection.fetchval(APPROVED, module):
+        raise Invalid(
+            "module.not_approved",
+            f"the default rules of {module} are not approved yet: a security administrator does that first",
+            module=module,
+        )
     made = await connection.fetchval(ENABLE, uuid7(), by, district, module)
     if made is not None:
         await note(connection, actor, "enable_module", "wangge.enablement", made, district=district, reason=module)

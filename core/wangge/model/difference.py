@@ -14,6 +14,7 @@ from .steps import Step, ordered, step
 from .tables import physical
 from .types import Entity, Model
 
+BY_CONSENT = ("consent", "separate_consent")
 Tables = Mapping[str, TableSpec]
 
 
@@ -25,7 +26,7 @@ def difference(old: Model | None, new: Model) -> tuple[Step, ...]:
     new = keep_missing(old, new)
     before: Tables = physical(old) if old else {}
     after = physical(new)
-    found = [*_schemas(old, new)]
+    found = [*_schemas(old, new), *_purposes(old, new)]
     for entity in new.entities.values():
         if entity.managed:
             continue
@@ -61,6 +62,24 @@ def _schemas(old: Model | None, new: Model) -> Iterable[Step]:
             ("新建模式 {at}", "Create the schema {at}"),
             sql=ddl.create_schema(name),
             lock="none",
+        )
+
+
+def _purposes(old: Model | None, new: Model) -> Iterable[Step]:
+    """Purposes that more roles may name, or that rest on consent no longer."""
+    for name, now in new.purposes.items():
+        was = old.purposes.get(name) if old else None
+        if was is None or (
+            set(now.roles) <= set(was.roles) and (was.basis not in BY_CONSENT or now.basis == was.basis)
+        ):
+            continue
+        yield step(
+            "lower_protection",
+            f"purpose.{name}",
+            "",
+            ("放宽使用事由 {at}", "Let more use {at}"),
+            lock="none",
+            risk="needs_consent",
         )
 
 

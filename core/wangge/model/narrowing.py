@@ -106,12 +106,17 @@ def _targets(was: Field, now: Field, new: Model, column: str) -> Iterable[str]:
 
 
 def lowered(was: Field, now: Field) -> bool:
-    """Whether the field is protected less: a lower class, no seal, no raising, or a mask that shows more."""
+    """Whether the field is protected less: a lower class, no seal, no raising, a mask that shows more, or more purposes."""
     rank = SENSITIVITIES.index
+    if was.purposes and not (now.purposes and set(now.purposes) <= set(was.purposes)):
+        return True
     if rank(now.sensitivity) < rank(was.sensitivity) or (was.sealed and not now.sealed):
         return True
     if was.raises is not None and rank(now.sensitivity) < rank(was.raises.to):
-        return now.raises is None or rank(now.raises.to) < rank(was.raises.to)
+        if now.raises is None or rank(now.raises.to) < rank(was.raises.to) or now.raises.when != was.raises.when:
+            return True
+        if not set(now.raises.purposes) <= set(was.raises.purposes):
+            return True
     return _shows_more(was.mask, now.mask)
 
 

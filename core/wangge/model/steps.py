@@ -17,7 +17,7 @@ Phase = Literal["expand", "contract"]
 
 ORDER = (
     "create_schema create_table drop_search drop_foreign_key drop_index drop_unique narrow rescope add_column widen convert "
-    "require relax add_search add_index add_unique add_foreign_key lower_protection retire drop_column drop_table"
+    "require relax add_search add_index add_unique add_foreign_key lower_protection widen_rules retire drop_column drop_table"
 ).split()
 """The kinds of steps, in the order in which they run: what depends on a column goes before it changes, drops come last."""
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
+from ..model.difference import BY_CONSENT
 from ..model.filter import FALSE, Compare, Every, Filter, FromNow, Given, Many, Refers
 from ..model.types import Model
 from .world import StoredRule
 
 CONSENT = "base.consent"
 """who gave or withdrew consent to what: fields person, purpose, givenAt, withdrawnAt."""
-BY_CONSENT = ("consent", "separate_consent")
 
 
 def counted(model: Model, rule: StoredRule) -> StoredRule:

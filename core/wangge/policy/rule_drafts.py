@@ -176,12 +176,13 @@ def _paths(found: Filter) -> set[str]:
 
 def needs_second(world: World, after: World) -> tuple[Gain, ...]:
     """The personal and sensitive fields of which some role is shown more: for these a second person must agree."""
-    known: dict[str, Mapping[str, Any]] = {}
+    models = [world.model] if world.model is after.model else [world.model, after.model]
+    known: dict[str, list[Mapping[str, Any]]] = {}
     found = []
     for gain in widened(world, after):
         _, entity, field = gain
-        fields = known.setdefault(entity, fields_by_path(world.model, entity))
-        if field is not None and field in fields and fields[field].sensitivity in PERSONAL:
+        fields = known.setdefault(entity, [fields_by_path(m, entity) for m in models if entity in m.entities])
+        if field is not None and any(field in each and each[field].sensitivity in PERSONAL for each in fields):
             found.append(gain)
     return tuple(found)
 
@@ -195,10 +196,12 @@ def widened(world: World, after: World) -> tuple[Gain, ...]:
     before_rules, after_rules = ({rule.id: rule for rule in w.rules} for w in (world, after))
     changed = [r for id_, r in before_rules.items() if id_ not in after_rules]
     changed += [r for id_, r in after_rules.items() if id_ not in before_rules]
-    touched = {rule.role for rule in changed}
-    entities = {rule.entity for rule in changed}
+    both = {*world.inherits, *after.inherits}
+    moved = {role for role in both if world.inherits.get(role, ()) != after.inherits.get(role, ())}
+    touched = {rule.role for rule in changed} | moved
+    entities = {rule.entity for rule in (after.rules if moved else changed)}
     places = {rule.district for rule in changed if rule.district in world.districts}
-    names = {role for role in {*world.inherits, *touched} if _closure(world, {role}) & touched}
+    names = {r for r in {*both, *touched} if (_closure(world, {r}) | _closure(after, {r})) & touched}
     gains: set[Gain] = set()
     for role in sorted(names):
         for district in (None, *sorted(places, key=str)):

@@ -26,6 +26,7 @@ from .database import Database
 from .examine import Finding, examine, refuse
 from .index_builds import build_missing, build_step, is_large, missing_indexes
 from .live_workers import leave_workers_time
+from .rule_steps import rule_steps
 from .seeding import seed
 
 LOCK = 7146002
@@ -84,7 +85,8 @@ async def plan_model(database: Database, model: Model) -> tuple[Finding, ...]:
         async with _told(connection), connection.transaction(isolation="repeatable_read", readonly=True):
             old = await read_model(connection)
             steps = difference(old, wanted)
-            return (*await examine(connection, steps), *await _unbuilt(connection, old, wanted))
+            shown = [Finding(one) for one in await rule_steps(connection, old, wanted)]
+            return (*await examine(connection, steps), *shown, *await _unbuilt(connection, old, wanted))
     finally:
         await connection.close()
 
@@ -166,7 +168,7 @@ async def _transact(
         await admit(connection, database)
         old = await read_model(connection)
         steps = difference(old, model)
-        findings = await examine(connection, steps)
+        findings = (*await examine(connection, steps), *map(Finding, await rule_steps(connection, old, model)))
         await refuse(connection, findings, model.version, allow)
         for one in steps:
             await _run(connection, one, model.version, one.name in allow, tell)

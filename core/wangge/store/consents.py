@@ -33,7 +33,7 @@ async def record_consent(database: Database, model: Model, step: str, login: str
         )
     connection = await connect(database, "owner")
     try:
-        account = await _account(connection, login, password)
+        account = await consenting_account(connection, login, password)
         consent = PlanConsent(model=model.version, step=step, account_id=account, login=login, reason=reason)
         with on(connection):
             await PlanConsent.insert(consent).on_conflict(action="DO NOTHING")
@@ -41,7 +41,7 @@ async def record_consent(database: Database, model: Model, step: str, login: str
         await connection.close()
 
 
-async def _account(connection: Any, login: str, password: str) -> UUID:
+async def consenting_account(connection: Any, login: str, password: str) -> UUID:
     """The account behind a login and its password, when it may agree; one answer for all that is wrong."""
     row = await connection.fetchrow(ACCOUNT, login, ROLE)
     stored = bytes(row["value"]) if row is not None and row["value"] is not None else None

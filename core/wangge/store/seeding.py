@@ -8,6 +8,7 @@ import msgspec
 
 from ..model.names import quote
 from ..model.types import Model
+from .approvals import approved_modules
 from .seeds import Seed, code_seed, module_seed, purpose_seed, role_seed, rule_seed, table_seed
 
 
@@ -19,13 +20,14 @@ async def seed(connection: Any, old: Model | None, new: Model) -> dict[str, int]
     counts: dict[str, int] = {}
     changed = [t for t in new.tables.values() if old is None or old.tables.get(t.name) != t]
     touched: set[tuple[str, str]] = set()
+    approved = await approved_modules(connection, old, new)
     for one in (
         table_seed(new),
         code_seed(changed),
         module_seed(new),
         purpose_seed(new),
         role_seed(new),
-        await _unpublished(connection, rule_seed(new)),
+        await stored_rules(connection, new, approved),
     ):
         if one.table not in new.entities:
             continue
@@ -43,8 +45,10 @@ PUBLISHED = """SELECT DISTINCT role, entity FROM wangge.rule
 WHERE origin = 'published' AND district IS NULL AND removed_at IS NULL"""
 
 
-async def _unpublished(connection: Any, one: Seed) -> Seed:
-    """The default rules without those of a role and entity for which the city has published its own."""
+async def stored_rules(connection: Any, model: Model, approved: frozenset[str]) -> Seed:
+    """The default rules of approved modules, without those of a role and entity for which the city has published its own."""
+    one = rule_seed(model)
+    one = msgspec.structs.replace(one, rows=[r for r in one.rows if r["origin"].removeprefix("module:") in approved])
     if await connection.fetchval("SELECT to_regclass('wangge.rule')") is None:
         return one
     taken = {(row["role"], row["entity"]) for row in await connection.fetch(PUBLISHED)}
