@@ -26,14 +26,15 @@ class Filling:
     async def fill(self) -> list[UUID]:
         """Every row; the persons."""
         persons = await self._load(
-            "base.person", [self._row(a, name=f"测试{n}") for n, a in enumerate(("north_1", "south_1"))]
+            "base.person", [self._row(a, name=f"测试{n}") for n, a in enumerate(("north_1", "south_1", "north_2"))]
         )
+        await self._consents(persons)
         tags = await self._load("ward.tag", [_tag(n, w) for n, w in (("红", 1), ("蓝", 1), (None, 2))])
         sites = await self._sites(persons, tags)
         items = await self._load("extra.item", [self._item(n, sites) for n in range(8)])
         folks = await self._load("ward.folk", [self._folk(n) for n in range(9)])
         stays = await self._load("ward.stay", [self._link(n, sites, folks) for n in range(8)])
-        await self._load("ward.work", [self._link(n + 1, sites, folks) for n in range(5)])
+        await self._load("ward.work", [self._link(n + 3, sites, folks, 1) for n in range(5)])
         await self._load("ward.pet", [self._pet(folks) for _ in range(8)])
         for kind in ("ward.call", "ward.audit"):
             visits = await self._load(kind, [self._visit(n, sites, folks) for n in range(7)])
@@ -51,6 +52,37 @@ class Filling:
         return [p["id"] for p in persons]
 
     # --- rows ---
+
+    async def _consents(self, persons: list[Row]) -> None:
+        """The first person agrees to care, the second no more and to something else, the third not yet, and only once."""
+        notice = {
+            "id": uuid7(),
+            "version": "1",
+            "title": "告知书",
+            "controller": "区",
+            "contact": "0851",
+            "kinds": "姓名",
+        }
+        await self._load("base.privacy_notice", [{**notice, "keep": "三年", "text": "略", "validFrom": "2020-01-01"}])
+        async with self._city.pool.connection() as connection:
+            purposes = {r["code"]: r["id"] for r in await connection.fetch("SELECT id, code FROM wangge.purpose")}
+
+        def consent(person: int, purpose: str, given: str = "2024-01-01", withdrawn: str | None = None) -> Row:
+            moments = {"givenAt": f"{given}T00:00:00+08:00", "withdrawnAt": withdrawn and f"{withdrawn}T00:00:00+08:00"}
+            row = {"id": uuid7(), "person": persons[person]["id"], "purpose": purposes[purpose], "notice": notice["id"]}
+            return {**row, "channel": "PAPER", **moments}
+
+        found = await self._load(
+            "base.consent",
+            [
+                consent(0, "ward_care"),
+                consent(1, "ward_care", withdrawn="2025-01-01"),
+                consent(1, "care_service"),
+                consent(2, "ward_care", given="2099-01-01"),
+                consent(2, "ward_care"),
+            ],
+        )
+        await self._remove("base.consent", found[-1])
 
     async def _sites(self, persons: list[Row], tags: list[Row]) -> list[Row]:
         """Sites one by one, so that `next` finds its row."""
@@ -102,9 +134,9 @@ class Filling:
         name, alias = self._maybe(self._chance.choice(("甲", "乙", "丙丁"))), self._maybe("abcd")
         return self._row(self._place(n), name=name, alias=alias, age=self._maybe(self._chance.randrange(20, 23)))
 
-    def _link(self, n: int, sites: list[Row], folks: list[Row]) -> Row:
-        """A stay or work; the last folks have none."""
-        site, folk = sites[(n * 5 + 1) % len(sites)], folks[n % 6]
+    def _link(self, n: int, sites: list[Row], folks: list[Row], of: int = 0) -> Row:
+        """A stay or work elsewhere; the last folks have none."""
+        site, folk = sites[(n * 5 + 1) % len(sites)], folks[(n + of) % 6]
         return {"id": uuid7(), "site": site["id"], "folk": folk["id"], "grade": self._maybe(n % 2)}
 
     def _pet(self, folks: list[Row]) -> Row:

@@ -68,7 +68,7 @@ OF_UNION = (
     Mutant("the first post only", BUILD, "for post in facts.posts:\n        rules", "for post in facts.posts[:1]:\n        rules"),
     Mutant("prohibitions are forgotten", BUILD, "        _collect_prohibits(prohibits, post, rules)\n", ""),
     Mutant("prohibitions of the last post only", BUILD, "        _collect_prohibits(prohibits, post, rules)\n", "        prohibits.clear()\n        _collect_prohibits(prohibits, post, rules)\n"),
-    Mutant("denies of other entities", BUILD, "d.entity == rule.entity and action in", "action in"),
+    Mutant("denies of other entities", BUILD, "d.entity == rule.entity and action in", "d.entity <= rule.entity and action in"),
     Mutant("denies of other actions", BUILD, ' and action in d.actions]', "]"),
     Mutant("denies of the same role only", BUILD, 'd.effect == "DENY" and d.entity', 'd.effect == "DENY" and d.role == rule.role and d.entity'),
     Mutant("denies are ignored", BUILD, 'if d.effect == "DENY"', "if False"),
@@ -257,9 +257,35 @@ OF_SCHEMA = (
     Mutant("the account is the person", BINDER, "        return actor.person\n", "        return actor.account\n"),
     Mutant("now does not move", BINDER, "    if operand.offset:\n", "    if False:\n"),
 )  # fmt: skip
+CONSENT, SCOPE = "policy/consent.py", "policy/scope.py"
+OF_PURPOSES = (
+    Mutant("purposes are lost", LOADING, '            purpose=row["purpose"],\n', ""),
+    Mutant("consent is not asked", CONSENT, "    if found is None or found.basis not in BY_CONSENT:", "    if True:"),
+    Mutant("separate consent only", CONSENT, '("consent", "separate_consent")', '("separate_consent",)'),
+    Mutant("prohibitions need consent", CONSENT, ' if rule.effect == "ALLOW" else None', ""),
+    Mutant("consent in place of the condition", CONSENT, "Every((rule.condition, asked))", "asked"),
+    Mutant("a condition in place of consent", CONSENT, "Every((rule.condition, asked))", "rule.condition"),
+    Mutant("consent to anything", CONSENT, '            Refers("purpose", Compare("code", "eq", Given(purpose))),\n', ""),
+    Mutant("consent before it is given", CONSENT, '            Compare("givenAt", "lte", FromNow()),\n', ""),
+    Mutant("withdrawn consent", CONSENT, '            Compare("withdrawnAt", "isNull", Given(True)),\n', ""),
+    Mutant("consent of nobody", CONSENT, 'has = Many(inverse, "some", given)', 'has = Many(inverse, "every", given)'),
+    Mutant("rows of no person need no consent", CONSENT, "return FALSE if subject is None else Refers(subject, has)", "return Every(()) if subject is None else Refers(subject, has)"),
+    Mutant("raised classes are ignored", LEVELS, "level is Level.CLEAR and name in raised and purpose not in raised[name]", "False"),
+    Mutant("raised for every purpose", LEVELS, "name in raised and purpose not in raised[name]", "name in raised"),
+    Mutant("raised without a purpose only", LEVELS, "name in raised and purpose not in raised[name]", "name in raised and purpose is None"),
+    Mutant("raised parts are ignored", LEVELS, "part in field.fields if part.raises is not None", "part in field.fields if False"),
+    Mutant("raised in the other rows", ROWS, "{plain_condition(self, raises.when)} IS NOT TRUE", "{plain_condition(self, raises.when)} IS TRUE"),
+    Mutant("raised in no row", ROWS, 'any_of([all_of([p, self._usual(field_id)]) if g in bound else p for p, g in held])', "any_of([p for p, g in held])"),
+    Mutant("raised where masked too", ROWS, "if level is Level.CLEAR and field_id in g.unraised", "if field_id in g.unraised"),
+    Mutant("raised for all grants", ROWS, "if g in bound else p for p, g in held", "if bound else p for p, g in held"),
+    Mutant("grants for raised rows are others", BUILD, 'grant.fields, reveals or "", usual)', 'grant.fields, reveals or "", ())'),
+    Mutant("raised parts can be filtered by", SCOPE, 'min(level, Level.MASKED) if "." in field and field in self.unraised else level', "level"),
+    Mutant("raised classes of list only", BUILD, "if grant.action in SHOWS else ()", 'if grant.action == "list" else ()'),
+)  # fmt: skip
 GROUPS = {
     "loading": OF_LOADING, "roles": OF_ROLES, "union": OF_UNION, "levels": OF_LEVELS, "reach": OF_REACH,
     "conditions": OF_CONDITIONS, "cells": OF_CELLS, "lists": OF_LISTS, "schema": OF_SCHEMA,
+    "purposes": OF_PURPOSES,
 }  # fmt: skip
 """group -> its mutants."""
 MUTANTS = tuple(mutant for group in GROUPS.values() for mutant in group)

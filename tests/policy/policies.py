@@ -32,6 +32,8 @@ class Policy(msgspec.Struct):
 
 
 ROLES = ("alpha", "beta", "gamma")
+PURPOSES = ("case_handling", "ward_care", "ward_child")
+"""the second rests on consent, the third is that of raised classes."""
 FOREVER = (None, None)
 PAST, FUTURE = dt.timedelta(days=-3), dt.timedelta(days=3)
 NOT_NOW = ((None, PAST), (FUTURE, None), (PAST * 2, PAST))
@@ -49,6 +51,7 @@ CONDITIONS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ),
     "ward.folk": (
         {"age": {"gt": 20}}, {"name": {"ne": "甲"}}, {"stays": {"some": {"grade": {"eq": 1}}}}, {"works": {"none": {}}},
+        {"stays": {"some": {"site": {"holder": {"id": {"in": {"$actor": "units"}}}}}}},
         {"area": {"within": "$area"}},
     ),
     "ward.call": ({"rank": {"gte": 1}}, {"site": {"size": {"gte": 1}}}, {"by": {"name": {"isNull": False}}}, {"note": {"eq": "m"}}),
@@ -75,7 +78,7 @@ WEIGHTED = (*ENTITIES, *["ward.site"] * 5, *["ward.folk"] * 2, "ward.call", "war
 def make_policy(chance: random.Random, schema: Schema) -> Policy:
     """A random policy; `chance` may be hypothesis's own."""
     roles = {"alpha": [], "beta": [], "gamma": []} if chance.random() < 0.3 else {
-        "alpha": ["beta"], "beta": chance.choice(([], ["gamma"], ["gamma", "alpha"])), "gamma": []
+        "alpha": chance.choice((["beta"], ["beta", "gamma"])), "beta": chance.choice(([], ["gamma"], ["gamma", "alpha"])), "gamma": []
     }  # fmt: skip
     rules = [make_rule(chance, schema) for _ in range(chance.randrange(12, 32))]
     rules += [twin for rule in list(rules) for twin in make_twins(chance, schema, rule)]
@@ -114,8 +117,9 @@ def make_rule(chance: random.Random, schema: Schema) -> dict[str, Any]:
     choices = CONDITIONS[entity]
     if effect == "PROHIBIT" and entity == "ward.site" and chance.random() < 0.7:
         choices = OF_POSTS
+    purpose = None if effect != "ALLOW" or chance.random() < 0.6 else chance.choice(PURPOSES)
     return {
-        "role": chance.choice(ROLES), "entity": entity, "actions": list(actions), "fields": fields, "effect": effect,
+        "role": chance.choice(ROLES), "entity": entity, "purpose": purpose, "actions": list(actions), "fields": fields, "effect": effect,
         "condition": chance.choice(choices) if conditional else None, "via": via,
         "district": chance.choice((None,) * 6 + ("north", "south")),
     }  # fmt: skip

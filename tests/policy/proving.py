@@ -97,10 +97,12 @@ async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads,
     engine = Engine(records.kit.catalog, pool, None, keys, hooks_of({}), records, reads)
     made = Proving(model, read(FOLDERS), engine, connection, keys)
     for row in await connection.fetch(
-        "SELECT id, code, name, kind, ord, ord_end, parent, district_id FROM wangge.area"
+        "SELECT id, code, name, kind, ord, ord_end, parent, district_id FROM wangge.area ORDER BY code"
     ):
         made.areas[row["name"]] = Area(*row.values())
-    made.units = {row["code"]: row["id"] for row in await connection.fetch("SELECT code, id FROM wangge.unit")}
+    made.units = {
+        row["code"]: row["id"] for row in await connection.fetch("SELECT code, id FROM wangge.unit ORDER BY code")
+    }
     made.persons = [row["id"] for row in await connection.fetch("SELECT id FROM base.person ORDER BY name")]
     return made
 
@@ -150,10 +152,11 @@ async def _store_rule(proving: Proving, rule: Mapping[str, Any]) -> None:
     condition = rule["condition"]
     tree = msgspec.to_builtins(parse_filter(proving.model, rule["entity"], condition)) if condition else None
     await proving.connection.execute(
-        "INSERT INTO wangge.rule (id, role, entity, actions, fields, condition, effect, via, origin, district, removed_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'proof', $9, $10)",
+        "INSERT INTO wangge.rule (id, role, entity, actions, fields, condition, effect, via, origin, district, removed_at, purpose) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'proof', $9, $10, $11)",
         uuid7(), rule["role"], rule["entity"], rule["actions"], rule["fields"], tree, rule["effect"], rule["via"],
         proving.areas[rule["district"]].id if rule["district"] else None, _gone(rule, dt.datetime.now(dt.UTC)),
+        rule["purpose"],
     )  # fmt: skip
 
 

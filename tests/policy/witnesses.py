@@ -20,7 +20,7 @@ EVERY_AREA = ("city", "north", "north_1", "north_2", "south", "south_1")
 
 def rule(entity: str, role: str = "alpha", **more: Any) -> dict[str, Any]:
     """An allow of all that `*` covers, but for what is said otherwise."""
-    usual = {"actions": list(READ), "fields": ALL, "effect": "ALLOW", "condition": None, "via": None}
+    usual = {"actions": list(READ), "fields": ALL, "effect": "ALLOW", "condition": None, "via": None, "purpose": None}
     return {**usual, "role": role, "entity": entity, "district": None, "removed": False, **more}
 
 
@@ -156,6 +156,7 @@ def of_override() -> dict[str, Policy]:
         "an override of another district": policy([*defaults, own], south),
         "a city post has no override": policy([*defaults, own]),
         "an override and a default prohibition": policy([*defaults, own, no_a], north, south),
+        "an override and a default prohibition in one district": policy([*defaults, own, no_a], north),
         "an override that only prohibits": policy([*defaults, {**no_a, "district": "north"}], north, south),
         "an override of one role of two": policy(
             [*defaults, own, rule("ward.site", "beta", fields={"stage": "clear"})], north, roles={"alpha": ["beta"]}
@@ -290,8 +291,39 @@ def of_rows() -> dict[str, Policy]:
     return found
 
 
+def of_purposes() -> dict[str, Policy]:
+    """Purposes that rest on consent, raised classes."""
+    full = {r["entity"]: r for r in everything()}
+    care, child = {"purpose": "ward_care"}, {"purpose": "ward_child"}
+    born = {"born": "clear", "secret": "clear", "stage": "clear", "lines": "clear", "lines.contact": "clear"}
+    return {
+        "all for consent": policy([{**r, **care} for r in everything()], person=0),
+        "all for raised classes": policy([{**r, **child} for r in everything()], person=1),
+        "consent beside a condition": policy(
+            [{**full["ward.site"], **care, "condition": {"size": {"gte": 1}}}, {**full["ward.wish"], **care},
+             rule("base.person", fields={"name": "masked"}), rule("base.person", fields={"name": "clear"}, **care)],
+            person=0,
+        ),
+        "consent in one post of two": policy(
+            [{**full["ward.site"], **care}, rule("ward.site", "beta", fields={"title": "clear"})], post("north"), post("south", "beta")
+        ),
+        "raised for one rule of two": policy(
+            [rule("ward.site", fields=born), rule("ward.site", "beta", fields={"*": "clear", **born}, **child),
+             rule("ward.folk", fields={"alias": "clear"}, **child), rule("ward.folk", "beta", fields={"alias": "clear", "name": "clear"})],
+            post("north"), post("south", "beta"),
+        ),
+        "raised in all rules": policy([full["ward.site"], full["ward.folk"], rule("ward.stay")]),
+        "raised with consent": policy([{**full["ward.site"], **care}, {**full["ward.site"], **child, "condition": {"size": {"gte": 2}}}]),
+        "prohibitions and denies need no consent": policy(
+            [full["ward.site"], prohibit("ward.site", condition={"stage": {"eq": "A"}}, **care), full["ward.folk"],
+             deny("ward.folk", fields={"alias": "hidden"}, condition={"age": {"gt": 20}}, **care)],
+        ),
+    }  # fmt: skip
+
+
 WITNESSES: Mapping[str, Mapping[str, Policy]] = {
-    "loading": of_loading(), "inheritance": of_inheritance(), "override": of_override(), "union": of_union(), "rows": of_rows()
+    "loading": of_loading(), "inheritance": of_inheritance(), "override": of_override(), "union": of_union(), "rows": of_rows(),
+    "purposes": of_purposes(),
 }  # fmt: skip
 """group -> name -> policy."""
 

@@ -82,13 +82,13 @@ class Grant(msgspec.Struct, frozen=True):
     purpose: str | None = None
     """for the action reveal: the purpose that the request must name."""
     unraised: tuple[str, ...] = ()
-    """field ids whose CLEAR counts as MASKED in rows where the class of the field is raised."""
+    """field ids whose CLEAR counts as MASKED in rows where the class of the field is raised, of a list's part in all rows."""
 
     def level(self, field: str) -> Level:
-        """The level of a field id in this grant."""
+        """The level of a field id in this grant: the highest, where it is not the same in all rows."""
         for name, level in self.fields:
             if name == field:
-                return level
+                return min(level, Level.MASKED) if "." in field and field in self.unraised else level
         return Level.HIDDEN
 
 

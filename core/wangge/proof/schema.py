@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from . import words
+
 SEALED = ("id_number", "phone", "email")
 OPEN = ("public", "internal")
 AREA, UNIT, FILE = "wangge.area", "wangge.unit", "wangge.file"
@@ -22,6 +24,15 @@ SYSTEM = {
     "createdBy": "created_by",
 }
 """implicit field -> column."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    """Rows in which the class of a field is raised, and the purposes for which it is shown there all the same."""
+
+    when: Mapping[str, Any]
+    """as the file has it, then the tree of it."""
+    purposes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Field:
     batch: bool = False
     big: bool = False
     with_module: str = ""
+    raised: Raised | None = None
     owner: str = ""
     """the entity whose table holds it."""
 
@@ -97,8 +109,10 @@ def snake(name: str) -> str:
 class Schema:
     """All entities by name."""
 
-    def __init__(self, entities: Iterable[Entity]) -> None:
+    def __init__(self, entities: Iterable[Entity], bases: Mapping[str, str] | None = None) -> None:
         self.entities = {e.name: e for e in entities}
+        self.bases = bases or {}
+        """purpose -> on what it rests."""
         self._declared: dict[str, dict[str, Field]] = {}
 
     def chain(self, entity: str) -> list[Entity]:
@@ -143,12 +157,15 @@ def _owned(found: Field, owner: str) -> Field:
 
 def read(folders: Iterable[Path]) -> Schema:
     """The schema of module folders."""
-    found = [
-        _entity(yaml.load(path.read_text("utf-8-sig"), yaml.BaseLoader))
-        for folder in folders
-        for path in sorted((folder / "entities").glob("*.yaml"))
-    ]
-    return _by_ids(Schema(found))
+    known = list(folders)
+    found = [_entity(_yaml(path)) for folder in known for path in sorted((folder / "entities").glob("*.yaml"))]
+    purposes = [p for folder in known for p in _yaml(folder / "purposes.yaml").get("purposes") or ()]
+    return _by_ids(Schema(found, {p["id"]: p["basis"] for p in purposes}))
+
+
+def _yaml(path: Path) -> Any:
+    """A file with every value as text; nothing where there is none."""
+    return yaml.load(path.read_text("utf-8-sig"), yaml.BaseLoader) if path.exists() else {}
 
 
 def _entity(raw: Mapping[str, Any]) -> Entity:
@@ -194,6 +211,7 @@ def _field(raw: Mapping[str, Any], module: str) -> Field:
         batch="inputs" in raw,
         big=any(abs(int(b)) > 2**31 - 1 for b in bounds),
         with_module=raw.get("with", ""),
+        raised=Raised(raw["raise"]["when"], tuple(raw["raise"].get("purposes") or ())) if "raise" in raw else None,
     )
 
 
@@ -204,14 +222,27 @@ def _by_ids(found: Schema) -> Schema:
         known = {f.name: f.id for f in found.declared(entity).values()}
         return tuple(known.get(n, n) for n in names)
 
+    def field(name: str, f: Field) -> Field:
+        if f.kind == "children" and f.to[0] in found.entities:
+            return replace(f, inverse=ids(f.to[0], (f.inverse,))[0])
+        parts = tuple(_raised(p, name, lambda _, part: _named(f.parts, part)) for p in f.parts)
+        return replace(_raised(f, name, lambda n, key: _named(found.fields(n).values(), key)), parts=parts)
+
     def entity(e: Entity) -> Entity:
-        fields = tuple(
-            replace(f, inverse=ids(f.to[0], (f.inverse,))[0])
-            if f.kind == "children" and f.to[0] in found.entities
-            else f
-            for f in e.fields
-        )
+        fields = tuple(field(e.name, f) for f in e.fields)
         order = tuple(zip(ids(e.name, (n for n, _ in e.order)), (d for _, d in e.order), strict=True))
         return replace(e, fields=fields, order=order, scope_fields=ids(e.name, e.scope_fields))
 
-    return Schema(entity(e) for e in found.entities.values())
+    return Schema([entity(e) for e in found.entities.values()], found.bases)
+
+
+def _raised(f: Field, entity: str, find: words.Find) -> Field:
+    """A field whose raise is a tree."""
+    if f.raised is None:
+        return f
+    return replace(f, raised=replace(f.raised, when=words.tree(f.raised.when, entity, find)))
+
+
+def _named(fields: Iterable[Field], name: str) -> Field:
+    """A field by its present name or id."""
+    return next(f for f in fields if name in (f.name, f.id))

@@ -7,11 +7,16 @@ from typing import Any
 from uuid import UUID
 
 from .filters import Filters
-from .policy import AREA, CLEAR, HIDDEN, UNIT, Holding, Policy, about
+from .policy import AREA, CLEAR, HIDDEN, MASKED, UNIT, Holding, Policy, about
 from .rows import Raw
 from .schema import SYSTEM, Field
 
 READS = ("list", "get")
+NAMED = ("match", "reveal")
+"""actions that a rule names for the very fields: no raised class takes anything from them."""
+PERSON, CONSENT, PURPOSE = "base.person", '"base"."consent"', '"wangge"."purpose"'
+BY_CONSENT = ("consent", "separate_consent")
+"""what a purpose may rest on besides law."""
 
 
 class Sight:
@@ -80,11 +85,67 @@ class Sight:
         """(rule, field levels) of every allow that covers a row, what denies take from it taken."""
         for post, rules in self.policy.held:
             for rule in about(rules, "ALLOW", entity, action):
-                if self.reaches(post, entity, row, rule["via"]) and self._meets(rule, entity, row, post):
+                if self.reaches(post, entity, row, rule["via"]) and self._counts(rule, entity, row, post):
                     denied = self._denied(post, about(rules, "DENY", entity, action), entity, row)
                     if denied is not None:
                         levels = self.policy.levels(rule, post)
-                        yield rule, {name: HIDDEN if name in denied else level for name, level in levels.items()}
+                        left = {name: HIDDEN if name in denied else level for name, level in levels.items()}
+                        yield rule, left if action in NAMED else self._lowered(rule, entity, row, left)
+
+    def _counts(self, rule: Raw, entity: str, row: Raw, post: Holding) -> bool:
+        """Whether an allow holds in a row: its condition, and the consent of the person where its purpose rests on that."""
+        return self._meets(rule, entity, row, post) and self._agreed(rule["purpose"], entity, row)
+
+    def _agreed(self, purpose: str | None, entity: str, row: Raw) -> bool:
+        """Whether the person of a row has given consent to a purpose, and not taken it back; other purposes need none."""
+        if self.schema.bases.get(purpose or "") not in BY_CONSENT:
+            return True
+        person = self._person_of(entity, row)
+        found = self.rows.find(CONSENT, "person", person["id"]) if person is not None else ()
+        return any(self._in_force(consent, purpose) for consent in found)
+
+    def _in_force(self, consent: Raw, purpose: str | None) -> bool:
+        """Whether a consent to a purpose holds now."""
+        (named,) = self.rows.find(PURPOSE, "id", consent["purpose"])
+        there = consent["removed_at"] is None and named["removed_at"] is None and named["code"] == purpose
+        return there and consent["given_at"] <= self.policy.now and consent["withdrawn_at"] is None
+
+    def _person_of(self, entity: str, row: Raw) -> Raw | None:
+        """The person that a row speaks of: itself, whom its scope names, or the only one that it refers to."""
+        if entity == PERSON:
+            return row
+        declared, root = self.schema.declared(entity), self.schema.root(entity)
+        refs = [f for f in declared.values() if f.kind == "ref" and f.to == (PERSON,)]
+        if root.scope in ("self", "parent"):
+            refs = [f for f in refs if f.id == root.scope_fields[0]] or refs
+        found = self.target(entity, row, refs[0]) if len(refs) == 1 else None
+        return found[1] if found is not None and found[1]["removed_at"] is None else None
+
+    def _lowered(self, rule: Raw, entity: str, row: Raw, levels: dict[str, int]) -> dict[str, int]:
+        """Clear cells whose class is raised in the row are masked, unless the rule is for a purpose that the raise names."""
+        made = self.without_raised_parts(rule, entity, levels)
+        for field in self.schema.declared(entity).values():
+            if made.get(field.id) == CLEAR and self._uncovered(field, rule) and self._raised(field, entity, row):
+                made[field.id] = MASKED
+        return made
+
+    def without_raised_parts(self, rule: Raw, entity: str, levels: dict[str, int]) -> dict[str, int]:
+        """Levels with what an uncovered raise takes in every row: parts of lists, which are decided by their row."""
+        paths = {
+            f"{field.id}.{part.id}"
+            for field in self.schema.declared(entity).values()
+            for part in field.parts
+            if self._uncovered(part, rule)
+        }
+        return {path: min(level, MASKED) if path in paths else level for path, level in levels.items()}
+
+    def _raised(self, field: Field, entity: str, row: Raw) -> bool:
+        """Whether the class of a field is raised in a row."""
+        return field.raised is not None and self.whole.holds(field.raised.when, entity, row)
+
+    def _uncovered(self, field: Field, rule: Raw) -> bool:
+        """Whether the class of a field is raised somewhere, and not for the purpose of a rule."""
+        return field.raised is not None and rule["purpose"] not in field.raised.purposes
 
     def _meets(self, rule: Raw, entity: str, row: Raw, post: Holding) -> bool:
         """Whether a row meets the condition of a rule."""

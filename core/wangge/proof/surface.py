@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .policy import CLEAR, HIDDEN, about
 from .schema import AREA, FILE, Field
-from .sight import READS, Sight
+from .sight import NAMED, READS, Sight
 
 IMPLICIT = ("id", "revision", "createdAt", "updatedAt")
 LOGIC = ("and", "or", "not")
@@ -34,7 +34,8 @@ class Surface:
             taken = {name for d in denies for name in policy.taken(d)}
             for rule in about(rules, "ALLOW", entity, action):
                 levels = policy.levels(rule, post)
-                yield {name: HIDDEN if name in taken else level for name, level in levels.items()}
+                left = {name: HIDDEN if name in taken else level for name, level in levels.items()}
+                yield left if action in NAMED else self.sight.without_raised_parts(rule, entity, left)
 
     def best(self, entity: str, action: str, field: str) -> int:
         """The highest level of a field in any row."""
