@@ -261,7 +261,7 @@ CONSENT, SCOPE = "policy/consent.py", "policy/scope.py"
 OF_PURPOSES = (
     Mutant("purposes are lost", LOADING, '            purpose=row["purpose"],\n', ""),
     Mutant("consent is not asked", CONSENT, "    if found is None or found.basis not in BY_CONSENT:", "    if True:"),
-    Mutant("separate consent only", CONSENT, '("consent", "separate_consent")', '("separate_consent",)'),
+    Mutant("separate consent only", CONSENT, 'found.basis not in BY_CONSENT', 'found.basis != "separate_consent"'),
     Mutant("prohibitions need consent", CONSENT, ' if rule.effect == "ALLOW" else None', ""),
     Mutant("consent in place of the condition", CONSENT, "Every((rule.condition, asked))", "asked"),
     Mutant("a condition in place of consent", CONSENT, "Every((rule.condition, asked))", "rule.condition"),

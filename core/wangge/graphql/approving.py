@@ -10,6 +10,7 @@ import strawberry
 from ..errors import Denied, Invalid
 from ..identity.accounts import approve_module
 from ..identity.differences import Differences
+from ..model.types import Model
 from ..policy.rule_drafts import needs_second, widened
 from ..policy.rule_sets import field_name, module_defaults
 from ..policy.world import World
@@ -61,9 +62,9 @@ class Query:
         """Over the policy without and with them, counted by SQL. Raises Invalid."""
         context: Any = info.context
         check_right(context, APPROVE)
-        world: World = context.scopes.world
+        world: World = await context.scopes.policy()
         async with context.pool.transaction(isolation="repeatable_read", readonly=True) as connection:
-            after = await _after(connection, context, module)
+            after = await _after(connection, context.model, world, module)
             differences = Differences(connection, context.records.kit.catalog)
             lines = await differences.lines(world, after)
             counted = [
@@ -103,9 +104,9 @@ class Approving(Administrator):
         """Store the approval and the rules. Raises Denied or Invalid."""
 
         async def work(connection: Any) -> Any:
-            after = await _after(connection, self._context, module)
-            own = self._scope.shape.roles
-            if any(role in own for role, _, _ in needs_second(self._context.scopes.world, after)):
+            world: World = await self._context.scopes.policy()
+            after = await _after(connection, self._context.model, world, module)
+            if any(role in self._scope.roles for role, _, _ in needs_second(world, after)):
                 raise Denied("module.own_role", "this module shows personal fields to a role of yours", path=["module"])
             why = text("reason", reason, 200)
             if not await approve_module(connection, self._context.model, module, why, actor=self._actor):
@@ -115,14 +116,13 @@ class Approving(Administrator):
         return await self._change("approve_module", "module", None, work)
 
 
-async def _after(connection: Any, context: Any, module: str) -> World:
+async def _after(connection: Any, model: Model, world: World, module: str) -> World:
     """The policy with the module's rules. Raises Invalid for what is not installed; approved rules are stored already."""
     known = "SELECT EXISTS (SELECT 1 FROM wangge.module_approval WHERE module = $1)"
-    world: World = context.scopes.world
-    found = context.model.modules.get(module)
+    found = model.modules.get(module)
     if found is None:
         raise Invalid("module.unknown", "no such module is installed", path=["module"])
     if await connection.fetchval(known, module):
         return world
-    mine = module_defaults(msgspec.structs.replace(context.model, modules={module: found}))
+    mine = module_defaults(msgspec.structs.replace(model, modules={module: found}))
     return msgspec.structs.replace(world, rules=tuple(sorted((*world.rules, *mine), key=lambda rule: rule.id)))
