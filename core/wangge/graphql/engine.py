@@ -13,9 +13,10 @@ from graphql import (
     print_schema,
 )
 
+from ..audit.entries import append
 from ..audit.reads import Reads
 from ..crypto import Keys
-from ..errors import Denied, RequestError
+from ..errors import Denied, RequestError, Throttled
 from ..model.types import Model
 from ..modules.hooks import Hooks
 from ..modules.trace import Trace
@@ -135,6 +136,9 @@ class Engine:
         except InvalidDocument as error:
             return Answer(body(None, [plain_error(e) for e in error.errors]), executed=False, status=400)
         except RequestError as error:
+            if isinstance(error, Denied | Throttled):
+                who, district = scope.actor, scope.home_district
+                await append(self._pool, who, "denied:read", district=district, reason=error.code)
             made = body(None, [self.refusal(error, request.language)])
             return Answer(made, executed=False, status=error.status, retry_after=error.facts.get("retry_after"))
 
