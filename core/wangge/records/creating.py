@@ -81,6 +81,10 @@ async def prepare(kit: Kit, reader: Any, scope: Scope, draft: Draft) -> None:
     except Fault as fault:
         draft.faults.append(fault)
         return
+    if draft.given and not covering(kit, scope, draft):  # at once, like an area or a unit that does not exist
+        given = next(iter(draft.given))
+        draft.faults.append(Fault(f"{given}.unknown", (given,)))
+        return
     await check_targets(kit, reader, scope, draft, list(draft.values))
     if draft.faults:
         draft.faults += missing(kit, draft)
@@ -89,8 +93,7 @@ async def prepare(kit: Kit, reader: Any, scope: Scope, draft: Draft) -> None:
     if held:
         draft.faults += not_settable(held, draft)
     elif draft.place.area_id is not None or draft.place.unit_id is not None:
-        given = next(iter(draft.given), None)
-        draft.faults.append(Fault(f"{given}.unknown", (given,)) if given else Fault("row.out_of_reach"))
+        draft.faults.append(Fault("row.out_of_reach"))
     await check_required(kit, reader, scope, draft)
     if not held and not draft.faults:
         draft.faults.append(Fault("row.out_of_reach"))
