@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import structlog
@@ -54,6 +55,8 @@ from .sentences import Refusals
 from .writes import WriteFields
 
 log = structlog.get_logger("wangge.graphql")
+LONGEST_PAUSE = 0.5
+"""seconds after which the next schema is built at the latest."""
 
 
 class Engine:
@@ -106,16 +109,18 @@ class Engine:
         return found
 
     async def _caller(self, shape: Shape, language: str) -> CallerSchema:
-        """The schema; those of many shapes are built one after another, so that the loop turns in between.
+        """The schema; those of many shapes are built one after another, with as much time for everybody else in between.
 
-        A large schema takes a good part of a second: several in one turn, and answers of the database would count as late.
+        A large schema takes a good part of a second: without pauses, what the database answers meanwhile would count as late.
         """
         found: CallerSchema | None = self._schemas.find((shape.key, language))
         if found is not None:
             return found
         async with self._building:
+            began, built = time.monotonic(), self.built
             found = self.schema(shape, language)
-            await asyncio.sleep(0)
+            if self.built != built:
+                await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
         return found
 
     def sdl(self, shape: Shape, language: str) -> str:

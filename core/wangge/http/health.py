@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any
 
@@ -31,13 +32,29 @@ def health_routes(pool: Any, scopes: Scopes, ready: list[bool]) -> list[ASGIRout
     @asgi("/metrics", copy_scope=False)
     async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
         lines = [
-            "# HELP wangge_start_time_seconds Start of this process.",
-            "# TYPE wangge_start_time_seconds gauge",
-            f"wangge_start_time_seconds {began:.3f}",
+            line
+            for name, kind, text, value in _measures(began, scopes)
+            for line in (f"# HELP wangge_{name} {text}", f"# TYPE wangge_{name} {kind}", f"wangge_{name} {value}")
         ]
         await answer(send, 200, ("\n".join(lines) + "\n").encode(), "text/plain; version=0.0.4; charset=utf-8")
 
     return [healthz, readyz, metrics]
+
+
+def _measures(began: float, scopes: Scopes) -> list[tuple[str, str, str, str]]:
+    """(name, kind, help, value): of the one process that answers, which `process_id` names."""
+    return [
+        ("start_time_seconds", "gauge", "Start of this process.", f"{began:.3f}"),
+        ("process_id", "gauge", "The process that answers.", str(os.getpid())),
+        ("scopes_built_total", "counter", "Scopes built, because none was kept.", str(scopes.misses)),
+        (
+            "scopes_ended_total",
+            "counter",
+            "Scopes given up, because a change named them or room was needed.",
+            str(scopes.ended),
+        ),
+        ("shapes_built_total", "counter", "Shapes built.", str(scopes.memory.built)),
+    ]
 
 
 async def _not_ready(pool: Any, scopes: Scopes, ready: list[bool]) -> str | None:

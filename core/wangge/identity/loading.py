@@ -17,7 +17,9 @@ from ..values import Actor, Post
 
 RULES = """SELECT id, role, entity, actions, fields, condition, purpose, effect, via, district
 FROM wangge.rule WHERE removed_at IS NULL ORDER BY id"""
-RULES_OF = RULES.replace("ORDER BY id", "AND role = ANY($1)")
+RULES_OF = f"""SELECT r.*, c.counters FROM (SELECT jsonb_object_agg(kind, value) AS counters FROM wangge.change_counter) c
+LEFT JOIN ({RULES.replace("ORDER BY id", "AND role = ANY($1)")}) r ON TRUE"""
+"""in one statement, so in one snapshot; without rules there is one row."""
 ROLES = "SELECT code, inherits FROM wangge.role WHERE removed_at IS NULL"
 ENABLED = """SELECT m.code AS module, e.district, e.valid_from, e.valid_to
 FROM wangge.enablement e JOIN wangge.module m ON m.id = e.module
@@ -61,9 +63,10 @@ async def load_rules(connection: Any, roles: Collection[str]) -> tuple[dict[str,
     Raises PolicyError when a stored rule cannot be read: then nothing is granted to these roles.
     """
     found: dict[str, list[StoredRule]] = {role: [] for role in roles}
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        counters = {row["kind"]: row["value"] for row in await connection.fetch(COUNTERS)}
-        for row in await connection.fetch(RULES_OF, sorted(roles)):
+    counters: dict[str, int] = {}
+    for row in await connection.fetch(RULES_OF, sorted(roles)):
+        counters = counters or dict(row["counters"])
+        if row["id"] is not None:
             found[row["role"]].append(_rule(row))
     return counters, found
 

@@ -34,6 +34,8 @@ CONFIRMED = 1.0
 KEPT = 20_000
 LONGEST = 3.0
 """seconds that a question to the database about rights may take."""
+SLICE = 0.25
+"""seconds between two looks whether it was answered."""
 WHOLE = 60.0
 """seconds that reading all rules may take."""
 CHANGES = "SELECT kind, subject, counter FROM wangge.change_log WHERE kind = $1 AND counter > $2"
@@ -67,6 +69,8 @@ class Scopes:
         """the shapes of this process; `built` counts them."""
         self.misses = 0
         """Scopes that were built because none was kept."""
+        self.ended = 0
+        """Scopes that were given up."""
         self._making: dict[Credential, asyncio.Task[Scope]] = {}
         self._scopes: collections.OrderedDict[Credential, Scope] = collections.OrderedDict()
         self._connection: Any = None
@@ -124,12 +128,13 @@ class Scopes:
 
     async def _patiently(self, asking: Coroutine[Any, Any, T], seconds: float = LONGEST) -> T:
         """Ask on the own connection, which is given up when it is lost or silent. Raises Unavailable."""
+        task = asyncio.ensure_future(asking)
         try:
-            async with asyncio.timeout(seconds):  # not wait_for, which in Python 3.11 may swallow a cancellation
-                return await asking
+            return await _waited(task, seconds)
         except BaseException as error:
             if isinstance(error, Unauthenticated | PolicyError):
                 raise
+            task.cancel()
             broken, self._connection = self._connection, None
             if broken is not None:
                 broken.terminate()
@@ -178,6 +183,7 @@ class Scopes:
         gone = [each for each, scope in self._scopes.items() if not scope.subjects.isdisjoint(subjects)]
         for credential in gone:
             del self._scopes[credential]
+        self.ended += len(gone)
         log.debug("scopes_dropped", dropped=len(gone), kept=len(self._scopes))
         for tell in self.dropped:
             tell(subjects)
@@ -235,6 +241,7 @@ class Scopes:
         self._scopes.move_to_end(credential)
         if len(self._scopes) > KEPT:
             self._scopes.popitem(last=False)
+            self.ended += 1
         return made
 
     async def preview(self, credential: Credential, role: str, right: tuple[str, str]) -> Scope:
@@ -305,6 +312,22 @@ class Scopes:
     def _missing(self, roles: Iterable[str]) -> frozenset[str]:
         """The roles, with those above them, whose rules are not in the book."""
         return self._book.missing({name for role in roles for name in self._graph().above(role)})
+
+
+async def _waited(task: asyncio.Future[T], seconds: float) -> T:
+    """The result of a question to the database. Raises TimeoutError when there is none after so many seconds.
+
+    Only seconds in which the loop turns count: where it was busy with building, the answer may lie there unread.
+    """
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    while seconds > 0:
+        began = time.monotonic()
+        await asyncio.wait((task,), timeout=SLICE)
+        if task.done():
+            return task.result()
+        if time.monotonic() - began < 2 * SLICE:
+            seconds -= SLICE
+    raise TimeoutError
 
 
 def _roles_in(subjects: Iterable[str]) -> list[str] | None:
