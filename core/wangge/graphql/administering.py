@@ -20,6 +20,7 @@ from ..identity.delegation import (
     Delegation,
     check_not_last,
     check_separate,
+    check_supplier,
     given_of,
     given_until,
     load_delegation,
@@ -28,6 +29,7 @@ from ..identity.delegation import (
 from ..identity.second_factor import SecondFactor
 from ..identity.sessions import end_session, set_password
 from ..identity.tokens import create_token, end_token
+from ..identity.tries import Tries
 from ..policy.scope import Scope
 from ..records.changing import lock
 from ..records.storing import check_fresh
@@ -40,6 +42,7 @@ LONGEST_TOKEN = dt.timedelta(days=366)
 USUAL_TOKEN = dt.timedelta(days=90)
 NOW = "SELECT clock_timestamp()"
 ACCOUNT = "SELECT id, login, name, state, person, expires_at, revision FROM wangge.account WHERE id = $1"
+TAKEN = ("account.login_taken", "identity.taken")
 OWN_SESSION = "SELECT id FROM wangge.session WHERE id = $1 AND account = $2 AND removed_at IS NULL"
 OWN_TOKEN = "SELECT id FROM wangge.token WHERE id = $1 AND account = $2 AND removed_at IS NULL"
 T = TypeVar("T")
@@ -72,7 +75,7 @@ class Administrator:
                 raise Denied("area.unknown", "the area does not exist", path=["area"]) from None
             return made
 
-        return await self._change("create_account", "account", None, work)
+        return await self._naming("create_account", "account", work)
 
     async def update_account(
         self, account: UUID, name: str | None, expires_at: dt.datetime | None, *, keep_expiry: bool
@@ -160,7 +163,8 @@ class Administrator:
             await _check_dates(connection, since, until)
             delegation = await self._delegation(connection)
             await wanted_post(connection, delegation, role, area, unit, until)
-            await check_separate(connection, account, role)
+            await check_separate(connection, account, role, delegation.roles)
+            await check_supplier(connection, account, unit, until)
             made = await create_post(
                 connection, account, role, unit, area,
                 since=since, until=until, by=self._actor.account, actor=self._actor,
@@ -199,7 +203,7 @@ class Administrator:
             delegation = await self._delegation(connection)
             at = await connection.fetchrow("SELECT unit, area_id FROM wangge.post WHERE id = $1", post)
             await wanted_post(connection, delegation, row["role"], at["area_id"], at["unit"], until)
-            await check_separate(connection, account, row["role"])
+            await check_separate(connection, account, row["role"], delegation.roles)
             by = self._actor.account
             return await create_post(
                 connection, account, row["role"], at["unit"], at["area_id"],
@@ -312,6 +316,27 @@ class Administrator:
 
     # --- what all share ---
 
+    async def _naming(self, action: str, entity: str, work: Callable[[Any], Awaitable[UUID]]) -> UUID:
+        """A write that tells when a name is taken, also by a row out of sight: a few times, then a pause (decisions/0012).
+
+        Each time stands in the ledger. Raises Throttled, for every name alike.
+        """
+        tries = Tries(self._context.pool, self._kit.keys)
+        await tries.begin_name(self._actor.account)
+        try:
+            made = await self._change(action, entity, None, work)
+        except Invalid as error:
+            if error.code not in TAKEN:
+                await tries.name_was_free(self._actor.account)
+            else:
+                await self._note_denied(action, entity, None, error.code)
+            raise
+        except BaseException:
+            await tries.name_was_free(self._actor.account)
+            raise
+        await tries.name_was_free(self._actor.account)
+        return made
+
     async def _change(
         self,
         action: str,
@@ -325,16 +350,19 @@ class Administrator:
         try:
             return await self._patiently(work, exclusive=exclusive)
         except Denied as error:
-            await append(
-                self._context.pool,
-                self._actor,
-                f"denied:{action}",
-                entity=f"wangge.{entity}",
-                row=row,
-                district=self._scope.home_district,
-                reason=error.code,
-            )
+            await self._note_denied(action, entity, row, error.code)
             raise
+
+    async def _note_denied(self, action: str, entity: str, row: UUID | None, code: str) -> None:
+        await append(
+            self._context.pool,
+            self._actor,
+            f"denied:{action}",
+            entity=f"wangge.{entity}",
+            row=row,
+            district=self._scope.home_district,
+            reason=code,
+        )
 
     async def _patiently(self, work: Callable[[Any], Awaitable[T]], *, exclusive: bool) -> T:
         """Writes that have begun hold the lock in common: wait for them a little, let others pass, and ask again."""

@@ -13,6 +13,7 @@ from ..identity.differences import Differences
 from ..model.types import Model
 from ..policy.rule_drafts import needs_second, widened
 from ..policy.rule_sets import field_name, module_defaults
+from ..policy.scope import Form
 from ..policy.world import World
 from ..surface import Ref
 from .administering import Administrator, text
@@ -61,7 +62,7 @@ class Query:
     async def module_difference(self, info: strawberry.Info, module: str) -> ModuleDifference:
         """Over the policy without and with them, counted by SQL. Raises Invalid."""
         context: Any = info.context
-        check_right(context, APPROVE)
+        _check(context)
         world: World = await context.scopes.policy()
         async with context.pool.transaction(isolation="repeatable_read", readonly=True) as connection:
             after = await _after(connection, context.model, world, module)
@@ -104,6 +105,7 @@ class Approving(Administrator):
         """Store the approval and the rules. Raises Denied or Invalid."""
 
         async def work(connection: Any) -> Any:
+            _check(self._context)
             world: World = await self._context.scopes.policy()
             after = await _after(connection, self._context.model, world, module)
             if any(role in self._scope.roles for role, _, _ in needs_second(world, after)):
@@ -114,6 +116,15 @@ class Approving(Administrator):
             return await connection.fetchval("SELECT id FROM wangge.module WHERE code = $1", module)
 
         return await self._change("approve_module", "module", None, work)
+
+
+def _check(context: Any) -> None:
+    """A module is the whole city's: raises Denied for who may approve in a part of it only."""
+    check_right(context, APPROVE)
+    scope = context.scope
+    grants = scope.shape.entity(APPROVE[0]).grants(APPROVE[1])
+    if not any(scope.slots[grant.slot].form is Form.CITY for grant in grants):
+        raise Denied("module.city_only", "modules are approved for the whole city", path=["module"])
 
 
 async def _after(connection: Any, model: Model, world: World, module: str) -> World:

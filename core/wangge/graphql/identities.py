@@ -61,7 +61,7 @@ class Linking(Administrator):
             by, subject_ = self._actor.account, text("subject", subject, 200)
             return await link_identity(connection, account, issuer, subject_, by=by, actor=self._actor)
 
-        return await self._change("link_identity", "identity", None, work)
+        return await self._naming("link_identity", "identity", work)
 
     async def unlink(self, identity: UUID) -> UUID:
         """End a link, an own one too."""

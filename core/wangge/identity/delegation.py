@@ -31,6 +31,8 @@ ONE = f"SELECT {COLUMNS} FROM {FROM} AND p.id = $1"
 ROLES = "SELECT code, module, inherits, delegated_by FROM wangge.role WHERE removed_at IS NULL"
 PLACE = """SELECT a.ord, a.ord_end, a.district_id, u.ord AS unit_ord, u.ord_end AS unit_ord_end
 FROM wangge.area a, wangge.unit u WHERE a.id = $1 AND u.id = $2 AND a.removed_at IS NULL AND u.removed_at IS NULL"""
+SUPPLIER = """SELECT EXISTS (SELECT 1 FROM wangge.unit u, wangge.account a
+WHERE u.id = $2 AND u.kind = 'partner' AND a.id = $1 AND a.expires_at IS NULL)"""
 MODULE = """SELECT EXISTS (SELECT 1 FROM wangge.enablement e JOIN wangge.module m ON m.id = e.module
 WHERE m.code = $1 AND m.state = 'INSTALLED' AND e.removed_at IS NULL AND e.valid_from <= now()
   AND (e.valid_to IS NULL OR e.valid_to > now()) AND (e.district IS NULL OR $2::uuid IS NULL OR e.district = $2))"""
@@ -158,14 +160,25 @@ async def wanted_post(
     return wanted
 
 
-async def check_separate(connection: Any, account: UUID, role: str) -> None:
-    """Raises Denied when an account would hold two administrations that are kept apart."""
+async def check_separate(connection: Any, account: UUID, role: str, roles: Roles) -> None:
+    """Raises Denied when an account would hold two administrations that are kept apart, by what its roles take over too."""
     held = {row["role"] for row in await connection.fetch(OF_ACCOUNT, account)}
-    if role in SEPARATE and held & (SEPARATE - {role}):
+    kept_apart = {one for each in (role, *held) for one in roles.upper(each)} & SEPARATE
+    if len(kept_apart) > 1 and roles.upper(role) & SEPARATE:
         raise Denied(
             "post.separate_duties",
             "system, security and audit administration are held by different accounts",
             path=["role"],
+        )
+
+
+async def check_supplier(connection: Any, account: UUID, unit: UUID, until: dt.datetime | None) -> None:
+    """Raises Invalid for a post without end at a partner's unit, of an account without end: contracts end."""
+    if until is None and await connection.fetchval(SUPPLIER, account, unit):
+        raise Invalid(
+            "post.supplier_without_end",
+            "somebody of a partner gets a post until a date, or an account that ends",
+            path=["validTo"],
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from uuid import UUID
 
 from ..crypto import Keys
 from ..errors import Throttled
 
-OF_LOGIN, OF_ADDRESS = 5, 300
-"""wrong tries; many people may sit behind one address."""
+OF_LOGIN, OF_ADDRESS, OF_NAMES = 5, 300, 5
+"""wrong tries; many people may sit behind one address; how often an administrator learns that a name is taken."""
 PAUSE = dt.timedelta(minutes=15)
 BEGIN = "SELECT wangge.begin_try($1, $2, $3)"
 GIVE_BACK = "UPDATE wangge.sign_in_try SET tries = greatest(tries - 1, 0) WHERE key = $1"
@@ -32,6 +33,14 @@ class Tries:
     async def begin_from(self, address: str) -> None:
         """Count a try of which nobody's login is known yet; raises Throttled."""
         await self._begin(f"@{address}", OF_ADDRESS)
+
+    async def begin_name(self, account: UUID | None) -> None:
+        """Count that an account may learn whether a name is taken; raises Throttled."""
+        await self._begin(f"name:{account}", OF_NAMES)
+
+    async def name_was_free(self, account: UUID | None) -> None:
+        """It learned nothing."""
+        await self._pool.execute(GIVE_BACK, self._hash(f"name:{account}"))
 
     async def _begin(self, key: str, allowed: int) -> None:
         wait = await self._pool.fetchval(BEGIN, self._hash(key), allowed, PAUSE)

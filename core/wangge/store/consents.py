@@ -15,11 +15,12 @@ from .piccolo import on
 from .service_tables import PlanConsent
 
 ROLE = "security_admin"
-"""Who may agree (PERMISSIONS.md 6): the security administrators, who cannot change the system themselves."""
+"""Who may agree (PERMISSIONS.md 6): the security administrators of the whole city, who cannot change the system themselves."""
 ACCOUNT = """SELECT a.id, s.value, EXISTS (SELECT 1 FROM wangge.post p WHERE p.account = a.id AND p.role = $2
-  AND p.removed_at IS NULL AND p.valid_from <= now() AND (p.valid_to IS NULL OR p.valid_to > now())) AS may
+  AND p.removed_at IS NULL AND p.valid_from <= now() AND (p.valid_to IS NULL OR p.valid_to > now())
+  AND EXISTS (SELECT 1 FROM wangge.area r WHERE r.id = p.area_id AND r.parent IS NULL)) AS may
 FROM wangge.account a LEFT JOIN wangge.secret s ON s.owner_id = a.id AND s.kind = 'password'
-WHERE a.login = $1 AND a.state = 'ACTIVE' AND a.removed_at IS NULL"""
+WHERE a.login = $1 AND a.state = 'ACTIVE' AND a.removed_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > now())"""
 
 
 async def record_consent(database: Database, model: Model, step: str, login: str, password: str, reason: str) -> None:
