@@ -34,8 +34,12 @@ def _with_sensitivity(model: Model, sensitivity: str) -> Model:
 
 
 async def people(owner: Any) -> None:
-    """Li is a security administrator, Wang is not."""
-    for number, login, role in ((1, "li", "security_admin"), (2, "wang", "system_admin")):
+    """Li is a security administrator of the city, Zhao of a district, Wang is none."""
+    await owner.execute("INSERT INTO wangge.area (id, code, name, kind) VALUES ($1, '1', 'city', 'city')", row_id(11))
+    district = "INSERT INTO wangge.area (id, code, name, kind, parent) VALUES ($1, '2', 'x', 'district', $2)"
+    await owner.execute(district, row_id(12), row_id(11))
+    posts = ((1, "li", "security_admin", 11), (2, "wang", "system_admin", 11), (3, "zhao", "security_admin", 12))
+    for number, login, role, area in posts:
         await owner.execute(
             "INSERT INTO wangge.account (id, login, name, state) VALUES ($1, $2, $2, 'ACTIVE')", row_id(number), login
         )
@@ -43,7 +47,10 @@ async def people(owner: Any) -> None:
             "INSERT INTO wangge.unit (id, code, name, kind) VALUES ($1, $2, 'x', 'x')", row_id(number), login
         )
         await owner.execute(
-            "INSERT INTO wangge.post (account, role, unit, valid_from) VALUES ($1, $2, $1, now())", row_id(number), role
+            "INSERT INTO wangge.post (account, role, unit, valid_from, area_id) VALUES ($1, $2, $1, now(), $3)",
+            row_id(number),
+            role,
+            row_id(area),
         )
         await owner.execute(
             "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'password', $2)",
@@ -58,7 +65,7 @@ async def test_only_a_security_administrator_with_the_right_password_can_agree(
     await apply_model(bare, strict)
     await people(owner)
     open_ = _with_sensitivity(strict, "internal")
-    for login, password in (("li", "wrong"), ("wang", "secret of wang"), ("nobody", "x")):
+    for login, password in (("li", "wrong"), ("wang", "secret of wang"), ("zhao", "secret of zhao"), ("nobody", "x")):
         with pytest.raises(PlanError, match="login or password is wrong"):
             await record_consent(bare, open_, STEP, login, password, "asked for")
     with pytest.raises(PlanError, match="A second person agrees with `wangge consent"):
