@@ -23,7 +23,7 @@ from .store.pool import Pool
 async def prepare(settings: Settings, database: Database) -> None:
     """Bring the database to the model of the installed modules. Raises PlanError or SchemaErrors."""
     model = load_model([module.folder for module in discover(settings.modules)])
-    await apply_model(database, model)
+    await apply_model(database, model, keys=lambda: keys_of(settings))
     await install_rows(settings, database, model)
 
 

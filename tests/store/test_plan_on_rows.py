@@ -231,12 +231,17 @@ async def test_a_key_that_claims_hold_is_only_added_to_an_empty_table(bare: Data
     await altered(bare, owner, unique)
 
 
-async def test_sealing_a_filled_column_is_refused(bare: Database, owner: Any) -> None:
+async def test_a_filled_column_that_is_sealed_and_becomes_another_kind_is_refused(bare: Database, owner: Any) -> None:
     await filled(bare, owner, entity("shop.place", field("it")), {"it": "13800138000"})
-    assert (await refused(bare, entity("shop.place", field("it", sealed=True)))).code == "plan.contradicted"
+    phone = entity("shop.place", field("it", "phone", sealed=True))
+    assert (await refused(bare, phone)).code == "plan.contradicted"
     await owner.execute("UPDATE shop.place SET it = NULL")
-    ran = await altered(bare, owner, entity("shop.place", field("it", sealed=True)))
-    assert ran[0] == "convert shop.place.it"
+    assert (await altered(bare, owner, phone))[0] == "convert shop.place.it"
+
+
+async def test_a_sealed_column_with_values_is_not_unsealed(bare: Database, owner: Any) -> None:
+    await filled(bare, owner, entity("shop.place", field("it", sealed=True)), {"it_enc": b"1", "it_hash": b"1"})
+    assert (await refused(bare, entity("shop.place", field("it")))).code == "plan.contradicted"
 
 
 async def test_kind_of_is_only_possible_on_an_empty_table(bare: Database, owner: Any) -> None:

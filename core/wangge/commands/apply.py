@@ -37,6 +37,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Apply; what is done is printed as it happens."""
+    from ..keys import keys_of
     from ..prepare import install_rows
     from ..services import services_of
     from ..settings import Settings
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
                 allow=frozenset(args.allow),
                 progress=lambda text: print(text, flush=True),
                 wait_for_workers=args.wait,
+                keys=lambda: keys_of(settings),
             )
             return applied, await install_rows(settings, database, model)
 

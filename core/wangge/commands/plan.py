@@ -77,7 +77,7 @@ def print_text(findings: Sequence[Finding], *, with_sql: bool) -> None:
         elif found.verdict == "consent":
             print(f"    NEEDS CONSENT wangge consent '{one.name}' --account LOGIN --reason TEXT")
         if with_sql:
-            for statement in one.sql:
+            for statement in (*one.sql, *one.after):
                 print("    " + statement.replace("\n", "\n    ") + ";")
 
 
@@ -90,6 +90,6 @@ def print_json(findings: Sequence[Finding]) -> None:
         facts = {
             "name": one.name, "kind": one.kind, "entity": one.entity, "field": one.field, "lock": one.lock, "risk": one.risk,
             "phase": one.phase, "label": msgspec.to_builtins(one.label), "verdict": found.verdict, "count": found.count,
-            "ids": found.ids, "instead": one.instead, "sql": one.sql,
+            "ids": found.ids, "instead": one.instead, "sql": (*one.sql, *one.after),
         }  # fmt: skip
         sys.stdout.write(msgspec.json.encode(facts).decode() + "\n")

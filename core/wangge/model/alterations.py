@@ -10,7 +10,8 @@ from . import ddl, names
 from .conversions import convert, fill_of
 from .names import quote
 from .narrowing import lowered, narrowed
-from .specs import LINK_KINDS, SIDE_KINDS, ColumnSpec, TableSpec, columns_of, is_stored
+from .sealed import SealedColumn, ValueWork
+from .specs import LINK_KINDS, SIDE_KINDS, TEXT, ColumnSpec, TableSpec, columns_of, is_stored, type_of
 from .steps import Risk, Step, step
 from .types import Entity, Field, Model
 
@@ -162,10 +163,74 @@ def _stored(place: Place, was: Field, now: Field) -> Iterable[Step]:
         yield from _added(place, now)
     elif was.kind in SIDE_KINDS or now.kind in SIDE_KINDS:
         yield from _sides(place, was, now)
+    elif now.sealed and not was.sealed and was.kind == now.kind:
+        yield from _sealed(place, was, now)
     elif was.sealed != now.sealed or (was.kind != now.kind and (was.sealed or "polygon" in (was.kind, now.kind))):
         yield from _replaced(place, was, now)
     else:
         yield from _columns(place, was, now)
+        if now.sealed and was.mask != now.mask:
+            yield _remasked(place, now)
+
+
+def _column(place: Place, now: Field) -> SealedColumn:
+    """Where a field stands once it is sealed."""
+    path = place.prefix + now.id
+    return SealedColumn(entity=place.entity.name, path=path, field=now, table=place.table.quoted, row=place.row)
+
+
+def _remasked(place: Place, now: Field) -> Step:
+    """Another mask: those of rows that are there are made anew."""
+    return step(
+        "remask",
+        place.entity.name,
+        place.prefix + now.id,
+        ("重新生成 {at} 的脱敏值", "Make the masks of {at} anew"),
+        lock="none",
+        values=ValueWork(kind="remask", table=place.table.quoted, columns=(_column(place, now),)),
+    )
+
+
+def _sealed(place: Place, was: Field, now: Field) -> Iterable[Step]:
+    """A text that is sealed from now on: its rows, and what revisions and events hold of them."""
+    at = (place.entity.name, place.prefix + now.id)
+    yield from narrowed(place.had, place.row, was, now, place.new, at)
+    plain = columns_of(was)[0]
+    missing = place.rows(f"{quote(plain.name)} IS NULL") if now.required and not was.required else ""
+    columns = [msgspec.structs.replace(column, nullable=True) for column in columns_of(now)]
+    after = [ddl.set_nullable(place.table, column.name, False) for column in columns_of(now) if not column.nullable]
+    kinds = tuple(e.name for e in place.new.entities.values() if place.entity in place.new.chain(e.name))
+    yield step(
+        "seal",
+        *at,
+        ("密封 {at}", "Seal {at}, its revisions and events"),
+        sql=[line for column in columns for line in ddl.add_column(place.table, column)],
+        lock="rewrite",
+        risk="refused_by_rows" if missing else "none",
+        probe=missing,
+        instead="fill these rows first",
+        values=ValueWork(
+            kind="seal",
+            table=place.table.quoted,
+            columns=(_column(place, now),),
+            plain=quote(plain.name),
+            entities=kinds,
+        ),
+        after=[*after, *_unsorted(place, was), ddl.drop_column(place.table, plain.name)],
+    )
+
+
+def _unsorted(place: Place, was: Field) -> Iterable[str]:
+    """The copy of the ordering key beside the areas of a row, when it was this field."""
+    old = place.old.entities[place.entity.name]
+    if place.prefix or old.scope.kind != "through" or not old.order or old.order[0][0] != was.id:
+        return
+    own = {f.id: f for f in place.entity.fields}
+    first = own.get(place.entity.order[0][0]) if place.entity.order else None
+    value = "NULL"
+    if first is not None and not first.sealed and type_of(first) == TEXT:
+        value = f"(SELECT t.{quote(names.column(first))} FROM {place.table.quoted} t WHERE t.id = a.row_id)"
+    yield f"UPDATE {names.area_table(place.entity)} a SET sort = {value}"
 
 
 def _sides(place: Place, was: Field, now: Field) -> Iterable[Step]:

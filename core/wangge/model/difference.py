@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from . import ddl
+from . import ddl, names
 from .alterations import of_fields
 from .indexes import unique_columns
-from .specs import ColumnSpec, ForeignKey, TableSpec
+from .names import quote
+from .sealed import ValueWork, sealed_column
+from .specs import TEXT, ColumnSpec, ForeignKey, TableSpec, type_of
 from .steps import Step, ordered, step
 from .tables import physical
 from .types import Entity, Model
@@ -234,6 +236,9 @@ def _claimed(was: Entity, now: Entity, after: Tables) -> Iterable[Step]:
     news = {u.fields for u in now.unique if unique_columns(now, u) is None}
     table = next(t for t in _of(now.name, after) if t.role == "entity")
     for fields in sorted(news - olds):
+        if (made := _sealed_key(was, now, table, fields)) is not None:
+            yield made
+            continue
         yield step(
             "add_unique", now.name, ",".join(fields), ("新增唯一约束 {at}", "Add the unique key {at}"),
             lock="none", risk="refused_by_rows", probe=f"SELECT id FROM {table.quoted}",
@@ -245,6 +250,29 @@ def _claimed(was: Entity, now: Entity, after: Tables) -> Iterable[Step]:
             "drop_unique", now.name, ",".join(fields), ("取消唯一约束 {at}", "Give up the unique key {at}"),
             sql=[f"DELETE FROM wangge.claim WHERE constraint_name = {name}"], lock="none",
         )  # fmt: skip
+
+
+def _sealed_key(was: Entity, now: Entity, table: TableSpec, fields: tuple[str, ...]) -> Step | None:
+    """A key of texts of which one is sealed by this plan: claims are made of its values; None for every other key."""
+    olds, news = {f.id: f for f in was.fields}, {f.id: f for f in now.fields}
+    if not any(f in olds and f in news and news[f].sealed and not olds[f].sealed for f in fields):
+        return None
+    if not all(f in olds and f in news and (news[f].sealed or type_of(news[f]) == TEXT) for f in fields):
+        return None
+    sealed = tuple(column for f in fields if (column := sealed_column(now, news[f])) is not None)
+    plains = {f: quote(names.column(news[f])) for f in fields if not news[f].sealed}
+    before = [quote(names.column(olds[f]) + ("_hash" if olds[f].sealed else "")) for f in fields]
+    return step(
+        "add_unique",
+        now.name,
+        ",".join(fields),
+        ("新增唯一约束 {at}", "Add the unique key {at}"),
+        lock="none",
+        risk="refused_by_rows",
+        probe=_duplicates(table, before),
+        instead="correct or merge the rows first",
+        values=ValueWork(kind="claim", table=table.quoted, columns=sealed, key=fields, plains=plains),
+    )
 
 
 def _connected(had: TableSpec, table: TableSpec) -> Iterable[Step]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import prod
+from typing import Literal
 
 import msgspec
 
@@ -82,6 +83,24 @@ class SealedColumn(msgspec.Struct, frozen=True, kw_only=True):
     def stem(self) -> str:
         """The stem of its columns, not quoted."""
         return names.column(self.field)
+
+
+class ValueWork(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step does with the values of existing rows: `seal` a plain column, `remask` a sealed one, `claim` a unique key."""
+
+    kind: Literal["seal", "remask", "claim"]
+    table: str
+    """quoted."""
+    columns: tuple[SealedColumn, ...]
+    """what is sealed: one, or of a claim all of the key's that are."""
+    plain: str = ""
+    """seal: the quoted column that holds the values so far."""
+    entities: tuple[str, ...] = ()
+    """seal: the entities whose revisions and events may hold values of the field."""
+    key: tuple[str, ...] = ()
+    """claim: the field ids of the key, in its order."""
+    plains: Mapping[str, str] = {}
+    """claim: field id -> quoted column of those that are not sealed."""
 
 
 def sealed_columns(model: Model) -> Iterator[SealedColumn]:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from ..values import Label
+from .sealed import ValueWork
 from .specs import IndexSpec, TableSpec
 from .types import Field
 
@@ -17,9 +18,14 @@ Phase = Literal["expand", "contract"]
 
 ORDER = (
     "create_schema create_table drop_search drop_foreign_key drop_index drop_unique narrow rescope add_column widen convert "
-    "require relax add_search add_index add_unique add_foreign_key lower_protection widen_rules retire drop_column drop_table"
+    "seal remask require relax add_search add_index add_unique add_foreign_key lower_protection widen_rules retire drop_column "
+    "drop_table"
 ).split()
 """The kinds of steps, in the order in which they run: what depends on a column goes before it changes, drops come last."""
+
+
+CONTRACTING = frozenset("drop_column drop_table narrow require convert seal remask rescope add_unique".split())
+"""The kinds that break what serves the old model."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +47,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     label: Label
     instead: str = ""
     """what to do when it is refused."""
+    values: ValueWork | None = None
+    """what is done with the values of rows after `sql`, with the keys of the deployment."""
+    after: tuple[str, ...] = ()
+    """statements that follow it."""
     table: TableSpec | None = None
     index: IndexSpec | None = None
     """of `add_index` and `add_unique`: a large table gets it beside its writers."""
@@ -60,10 +70,12 @@ def step(
     check: Field | None = None,
     table: TableSpec | None = None,
     index: IndexSpec | None = None,
+    values: ValueWork | None = None,
+    after: Sequence[str] = (),
 ) -> Step:
     """A step with its name; `label` (zh, en) may name `{at}`, the entity and field."""
     at = f"{entity}.{field}" if field else entity
-    contracting = kind in ("drop_column", "drop_table", "narrow", "require", "convert", "rescope", "add_unique")
+    contracting = kind in CONTRACTING
     return Step(
         name=f"{kind} {at}",
         kind=kind,
@@ -79,6 +91,8 @@ def step(
         instead=instead,
         table=table,
         index=index,
+        values=values,
+        after=tuple(after),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from ..crypto import Keys
 from ..errors import PlanError, Unavailable
 from ..model.difference import difference, keep_missing
 from ..model.steps import Step
@@ -27,6 +28,7 @@ from .examine import Finding, examine, refuse
 from .index_builds import build_missing, build_step, is_large, missing_indexes
 from .live_workers import leave_workers_time
 from .rule_steps import rule_steps
+from .sealed_values import pending_rewrites, rewrite_tables, work_on_values
 from .seeding import seed
 
 LOCK = 7146002
@@ -61,8 +63,11 @@ async def apply_model(
     allow: frozenset[str] = frozenset(),
     progress: Progress | None = None,
     wait_for_workers: float | None = None,
+    keys: Callable[[], Keys] | None = None,
 ) -> Applied:
     """Bring the database to `model`; `allow` names steps that may lose data. Raises PlanError, Unavailable.
+
+    `keys` is asked when a step opens or seals values.
 
     A second call does nothing. While rows contradict a step, or one loses data that is not named, nothing is done. Steps that
     contract wait so many seconds for the connections of workers to end, which still serve the old model; None: do not look.
@@ -72,7 +77,8 @@ async def apply_model(
     async with _alone(database) as connection, _told(connection):
         if wait_for_workers is not None:
             await leave_workers_time(connection, difference(await read_model(connection), wanted), wait_for_workers)
-        applied = await _patiently(lambda: _transact(connection, database, wanted, allow, tell), tell)
+        applied = await _patiently(lambda: _transact(connection, database, wanted, allow, tell, keys), tell)
+        await rewrite_tables(connection, tell)
         indexes = await build_missing(connection, await read_model(connection) or wanted, tell)
         return msgspec.structs.replace(applied, indexes=indexes)
 
@@ -86,7 +92,8 @@ async def plan_model(database: Database, model: Model) -> tuple[Finding, ...]:
             old = await read_model(connection)
             steps = difference(old, wanted)
             shown = [Finding(one) for one in await rule_steps(connection, old, wanted)]
-            return (*await examine(connection, steps), *shown, *await _unbuilt(connection, old, wanted))
+            left = [Finding(one) for one in await pending_rewrites(connection)]
+            return (*await examine(connection, steps), *shown, *await _unbuilt(connection, old, wanted), *left)
     finally:
         await connection.close()
 
@@ -159,7 +166,12 @@ async def _patiently(attempt: Callable[[], Awaitable[Applied]], tell: Progress) 
 
 
 async def _transact(
-    connection: Any, database: Database, model: Model, allow: frozenset[str], tell: Progress
+    connection: Any,
+    database: Database,
+    model: Model,
+    allow: frozenset[str],
+    tell: Progress,
+    keys: Callable[[], Keys] | None,
 ) -> Applied:
     """One attempt: everything that PostgreSQL can do in one transaction."""
     async with connection.transaction():
@@ -171,7 +183,7 @@ async def _transact(
         findings = (*await examine(connection, steps), *map(Finding, await rule_steps(connection, old, model)))
         await refuse(connection, findings, model.version, allow)
         for one in steps:
-            await _run(connection, one, model.version, one.name in allow, tell)
+            await _run(connection, one, model.version, one.name in allow, tell, keys)
         seeded = await seed(connection, old, model)
         held = keep_missing(old, model)
         if old != held:
@@ -179,13 +191,19 @@ async def _transact(
         return Applied(model.version, steps, files, (), seeded)
 
 
-async def _run(connection: Any, one: Step, version: str, allowed: bool, tell: Progress) -> None:
+async def _run(
+    connection: Any, one: Step, version: str, allowed: bool, tell: Progress, keys: Callable[[], Keys] | None
+) -> None:
     """One step; an index of a large table is left to be built beside its writers."""
     if one.index is not None and one.table is not None and await is_large(connection, one.table):
         return
     tell(one.name)
     try:
         for statement in one.sql:
+            await connection.execute(statement)
+        if one.values is not None:
+            await work_on_values(connection, one.values, _needed(keys, one))
+        for statement in one.after:
             await connection.execute(statement)
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         raise
@@ -196,7 +214,14 @@ async def _run(connection: Any, one: Step, version: str, allowed: bool, tell: Pr
             step=one.name,
             sqlstate=error.sqlstate,
         ) from error
-    await connection.execute(NOTE, version, one.name, list(one.sql), allowed)
+    await connection.execute(NOTE, version, one.name, [*one.sql, *one.after], allowed)
+
+
+def _needed(keys: Callable[[], Keys] | None, one: Step) -> Keys:
+    """The keys for a step that opens or seals values. Raises PlanError."""
+    if keys is None:
+        raise PlanError("plan.needs_keys", f"{one.name}: needs the keys of the deployment: run it by `wangge apply`")
+    return keys()
 
 
 def names_of(steps: Sequence[Step]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND (usename = 'w
 
 async def leave_workers_time(connection: Any, steps: Sequence[Step], seconds: float) -> None:
     """Return when no worker is connected, or at once when no step contracts. Raises PlanError after `seconds`."""
-    contracting = [one.name for one in steps if one.phase == "contract" and one.sql]
+    contracting = [one.name for one in steps if one.phase == "contract" and (one.sql or one.values)]
     if not contracting:
         return
     deadline = time.monotonic() + seconds

@@ -45,6 +45,12 @@ CREATE TABLE IF NOT EXISTS wangge.plan_consent (
     PRIMARY KEY (model, step)
 );
 
+-- Tables that held values in clear which were sealed since: `wangge apply` writes them anew, so that no dead row keeps them.
+CREATE TABLE IF NOT EXISTS wangge.rewrite (
+    table_name text COLLATE "C" PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Fresh statistics after a load: without them the first minute's plans are those of empty tables.
 CREATE OR REPLACE FUNCTION wangge.analyze(tables text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
