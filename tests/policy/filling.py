@@ -132,7 +132,13 @@ class Filling:
 
     def _folk(self, n: int) -> Row:
         name, alias = self._maybe(self._chance.choice(("甲", "乙", "丙丁"))), self._maybe("abcd")
-        return self._row(self._place(n), name=name, alias=alias, age=self._maybe(self._chance.randrange(20, 23)))
+        return self._row(
+            self._place(n),
+            name=name,
+            alias=alias,
+            age=self._maybe(self._chance.randrange(20, 23)),
+            code=self._maybe(f"c{n % 2}"),
+        )
 
     def _link(self, n: int, sites: list[Row], folks: list[Row], of: int = 0) -> Row:
         """A stay or work elsewhere; the last folks have none."""

@@ -280,7 +280,7 @@ OF_PURPOSES = (
     Mutant("raised for all grants", ROWS, "if g in bound else p for p, g in held", "if bound else p for p, g in held"),
     Mutant("grants for raised rows are others", BUILD, 'grant.fields, reveals or "", usual)', 'grant.fields, reveals or "", ())'),
     Mutant("raised parts can be filtered by", SCOPE, 'min(level, Level.MASKED) if "." in field and field in self.unraised else level', "level"),
-    Mutant("raised classes of list only", BUILD, "if grant.action in SHOWS else ()", 'if grant.action == "list" else ()'),
+    Mutant("raised classes of list only", BUILD, "if grant.action in SHOWN else ()", 'if grant.action == "list" else ()'),
 )  # fmt: skip
 GROUPS = {
     "loading": OF_LOADING, "roles": OF_ROLES, "union": OF_UNION, "levels": OF_LEVELS, "reach": OF_REACH,

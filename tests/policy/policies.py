@@ -71,6 +71,8 @@ OF_POSTS = (
     {"holder": {"id": {"in": {"$actor": "units"}}}}, {"area": {"within": "$area"}}, {"area": {"id": {"in": {"$actor": "areas"}}}},
 )  # fmt: skip
 """what prohibitions say of the post that holds them."""
+SEALED = {"ward.site": ("phone", "secret", "born"), "ward.folk": ("alias", "code")}
+"""what may be revealed, and, where it is sealed, matched."""
 ENTITIES = tuple(CONDITIONS)
 WEIGHTED = (*ENTITIES, *["ward.site"] * 5, *["ward.folk"] * 2, "ward.call", "ward.audit", "extra.item")
 
@@ -81,6 +83,7 @@ def make_policy(chance: random.Random, schema: Schema) -> Policy:
         "alpha": chance.choice((["beta"], ["beta", "gamma"])), "beta": chance.choice(([], ["gamma"], ["gamma", "alpha"])), "gamma": []
     }  # fmt: skip
     rules = [make_rule(chance, schema) for _ in range(chance.randrange(12, 32))]
+    rules += [make_named(chance) for _ in range(chance.randrange(4))]
     rules += [twin for rule in list(rules) for twin in make_twins(chance, schema, rule)]
     posts = [make_post(chance) for _ in range(chance.choice((1, 2, 2, 3, 3)))]
     if len(posts) > 1 and chance.random() < 0.4:  # one role in two districts, whose overrides differ
@@ -122,6 +125,21 @@ def make_rule(chance: random.Random, schema: Schema) -> dict[str, Any]:
         "role": chance.choice(ROLES), "entity": entity, "purpose": purpose, "actions": list(actions), "fields": fields, "effect": effect,
         "condition": chance.choice(choices) if conditional else None, "via": via,
         "district": chance.choice((None,) * 6 + ("north", "south")),
+    }  # fmt: skip
+
+
+def make_named(chance: random.Random) -> dict[str, Any]:
+    """A rule to match or to reveal, which names its fields, or what prohibits that."""
+    entity, fields = chance.choice(tuple(SEALED.items()))
+    effect = chance.choice(("ALLOW",) * 6 + ("PROHIBIT", "DENY"))
+    chosen = (
+        {} if effect != "ALLOW" else dict.fromkeys(chance.sample(fields, chance.randrange(1, len(fields) + 1)), "clear")
+    )
+    return {
+        "role": chance.choice(ROLES), "entity": entity, "purpose": chance.choice(PURPOSES) if effect == "ALLOW" else None,
+        "actions": [chance.choice(("reveal", "reveal", "match"))], "fields": chosen, "effect": effect, "via": None,
+        "condition": chance.choice(CONDITIONS[entity]) if effect == "PROHIBIT" or chance.random() < 0.4 else None,
+        "district": None,
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from wangge.model.types import Model
 from wangge.modules.discover import core_folder, first_party_folder
 from wangge.policy.build import build_scope
 from wangge.policy.roles import Roles
+from wangge.policy.world import World
 from wangge.proof.rows import Rows
 from wangge.proof.schema import Schema, read
 from wangge.prover.accounts import unseal_with
@@ -56,13 +57,23 @@ UNITS = (
 LOGIN = "under-proof"
 
 
+class Stored:
+    """The policy of this moment, as the engine asks for it to explain."""
+
+    world: World
+    roles: Roles
+
+
 class Proving:
     """The city, ready to be asked under one policy after another."""
 
-    def __init__(self, model: Model, schema: Schema, engine: Engine, connection: Any, keys: Keys) -> None:
+    def __init__(
+        self, model: Model, schema: Schema, engine: Engine, stored: Stored, connection: Any, keys: Keys
+    ) -> None:
         self.model = model
         self.schema = schema
         self.engine = engine
+        self.stored = stored
         self.connection = connection
         self.keys = keys
         self.rows = Rows(schema)
@@ -94,8 +105,9 @@ async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads,
     model = model or load_model(FOLDERS)
     connection = await connect(database, "owner")
     records = City(model, {}, pool, keys).records
-    engine = Engine(records.kit.catalog, pool, None, keys, hooks_of({}), records, reads)
-    made = Proving(model, read(FOLDERS), engine, connection, keys)
+    stored = Stored()
+    engine = Engine(records.kit.catalog, pool, stored, keys, hooks_of({}), records, reads)
+    made = Proving(model, read(FOLDERS), engine, stored, connection, keys)
     for row in await connection.fetch(
         "SELECT id, code, name, kind, ord, ord_end, parent, district_id FROM wangge.area ORDER BY code"
     ):
@@ -196,7 +208,8 @@ async def disagreements(
     report = Report(stop=stop)
     if facts is None:  # the account may not act, and so it is asked nothing
         return report
-    subject = Subject(account, LOGIN, build_scope(world, Roles(world), facts))
+    proving.stored.world, proving.stored.roles = world, Roles(world)
+    subject = Subject(account, LOGIN, build_scope(world, proving.stored.roles, facts))
     await prove(
         proving.engine, proving.schema, proving.rows, proving.connection, subject, report, chance,
         unseal=unseal_with(proving.keys), effort=effort, paths=paths,

@@ -10,7 +10,7 @@ from tests.policy.policies import CONDITIONS, ENTITIES, FOREVER, FUTURE, PAST, P
 ALL: Mapping[str, str] = {"*": "clear"}
 PERSONAL = {
     "ward.site": ("secret", "born", "phone", "lines", "lines.contact"),
-    "ward.folk": ("alias",),
+    "ward.folk": ("alias", "code"),
     "base.person": ("name",),
 }
 """what `*` does not cover."""
@@ -321,9 +321,55 @@ def of_purposes() -> dict[str, Policy]:
     }  # fmt: skip
 
 
+def of_named() -> dict[str, Policy]:
+    """What is matched, revealed, absent for a reason."""
+    phone, code = {"phone": "clear"}, {"code": "clear", "alias": "clear"}
+    masked = [
+        rule(
+            "ward.site",
+            fields={
+                "*": "clear",
+                "secret": "masked",
+                "born": "masked",
+                "phone": "masked",
+                "lines": "clear",
+                "lines.contact": "masked",
+            },
+        ),
+        rule("ward.folk", fields={"*": "clear", "alias": "masked", "code": "masked"}),
+        rule("base.person", fields={"name": "masked"}),
+    ]
+    match = [rule("ward.site", actions=["match"], fields=phone), rule("ward.folk", actions=["match"], fields=code)]
+    shown = {"phone": "clear", "born": "clear", "secret": "clear", "lines": "clear", "lines.contact": "clear"}
+    reveal = [
+        rule("ward.site", actions=["reveal"], fields=shown, purpose="case_handling"),
+        rule("ward.folk", actions=["reveal"], fields=code, purpose="ward_child"),
+    ]
+    big, no_a, some = {"size": {"gte": 2}}, {"stage": {"eq": "A"}}, {"age": {"gt": 20}}
+    return {
+        "absent cells": policy(masked),
+        "matched": policy([*masked, *match]),
+        "matched in some rows": policy([*masked, *({**m, "condition": c} for m, c in zip(match, (big, some), strict=True))]),
+        "matched in an area": policy(masked + [{**m, "role": "beta"} for m in match], post(), post("north", "beta")),
+        "matched but prohibited": policy([*masked, *match, prohibit("ward.site", actions=["match"], condition=no_a)]),
+        "matched or clear": policy([*masked, *match, rule("ward.site", fields=phone, condition=big)]),
+        "matched for consent": policy([*masked, *({**m, "purpose": "ward_care"} for m in match)]),
+        "revealed": policy(masked + reveal),
+        "revealed in some rows": policy([*masked, *({**m, "condition": c} for m, c in zip(reveal, (big, some), strict=True))]),
+        "revealed in an area": policy(masked + [{**r, "role": "beta"} for r in reveal], post(), post("north", "beta")),
+        "revealed but prohibited": policy(masked + reveal + [prohibit("ward.site", actions=["reveal"], condition=no_a)]),
+        "revealed for two purposes": policy(
+            masked + reveal + [{**reveal[0], "purpose": "ward_child", "fields": phone, "condition": no_a}]
+        ),
+        "revealed for consent": policy(masked + [{**r, "purpose": "ward_care"} for r in reveal], person=0),
+        "revealed and denied": policy(masked + reveal + [deny("ward.site", actions=["reveal"], fields={"born": "hidden"})]),
+        "revealed and matched": policy(masked + reveal + match),
+    }  # fmt: skip
+
+
 WITNESSES: Mapping[str, Mapping[str, Policy]] = {
     "loading": of_loading(), "inheritance": of_inheritance(), "override": of_override(), "union": of_union(), "rows": of_rows(),
-    "purposes": of_purposes(),
+    "purposes": of_purposes(), "named": of_named(),
 }  # fmt: skip
 """group -> name -> policy."""
 

@@ -17,6 +17,8 @@ from ..policy.explain import (
     compiled_level,
     field_id,
     judge,
+    raise_of,
+    raised_probe,
     reached,
 )
 from ..policy.roles import Roles
@@ -70,16 +72,27 @@ class Explainer:
                 row = NOWHERE
         steps, probe = chain(self._world, self._roles, facts, question)
         removed = question.action in REMOVED
-        found = judge(question, steps, await self._held(probe, question.entity, ACTION, row, removed=removed))
+        raised = await self._raised(probe, question, row)
+        found = judge(
+            question, steps, await self._held(probe, question.entity, ACTION, row, removed=removed), raised=raised
+        )
         scope = build_scope(self._world, self._roles, facts)
         held = await self._held(scope, question.entity, question.action, row, removed=removed)
-        return as_told(found, compiled_level(scope.shape, question, held))
+        return as_told(found, compiled_level(scope.shape, question, held, raised=raised))
 
     async def own(self, scope: Scope, question: Question, row: UUID) -> tuple[bool, Level]:
         """Whether the caller has the row under the action, and the level of the cell there."""
         removed = question.action in REMOVED
         held = await self._held(scope, question.entity, question.action, row, removed=removed)
-        return bool(held), compiled_level(scope.shape, question, held)
+        raised = bool(held) and await self._raised(scope, question, row)
+        return bool(held), compiled_level(scope.shape, question, held, raised=raised)
+
+    async def _raised(self, scope: Scope, question: Question, row: UUID) -> bool:
+        """Whether the class of the field is raised in the row."""
+        when = raise_of(self._catalog.model, question)
+        return when is not None and bool(
+            await self._held(raised_probe(scope, question, when), question.entity, ACTION, row)
+        )
 
     async def _held(
         self, scope: Scope, entity: str, action: str, row: UUID, *, removed: bool | None = None

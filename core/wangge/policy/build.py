@@ -31,7 +31,7 @@ KEYS = "keys"
 """the subject of every Scope that a renewed key of seals ends."""
 MODULES = "modules"
 """the subject of every Scope that any module's being switched ends: what is on decides what every caller may see."""
-SHOWS = (*READS, "aggregate", "export", "subscribe")
+SHOWN = (*READS, "aggregate", "export", "subscribe")
 """the actions that show cells, of which a raised class takes something."""
 
 
@@ -175,7 +175,7 @@ def _united(
     groups: dict[tuple[Any, ...], list[Found]] = {}
     for grant in found:
         reveals = grant.purpose if grant.action == "reveal" else None
-        usual = unraised(world.model, grant.entity, grant.fields, grant.purpose) if grant.action in SHOWS else ()
+        usual = unraised(world.model, grant.entity, grant.fields, grant.purpose) if grant.action in SHOWN else ()
         key = (grant.entity, grant.action, text(grant.condition), grant.via or "", grant.fields, reveals or "", usual)
         groups.setdefault(key, []).append(grant)
     joins: dict[tuple[tuple[Part, ...], bool], int] = {}

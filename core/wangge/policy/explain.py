@@ -14,9 +14,9 @@ import msgspec
 
 from ..model.filter import Filter
 from ..model.types import Model
-from .build import names_post
+from .build import SHOWN, names_post
 from .consent import counted
-from .levels import levels, taken
+from .levels import levels, taken, unraised
 from .places import CORE, module_reach
 from .roles import Roles
 from .scope import EntityShape, Form, Grant, Level, PostReach, Scope, Shape, Slot
@@ -56,6 +56,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """whether the entity's module is on in the post's area."""
     casbin: bool
     """what Casbin says of the role and the rule."""
+    raisable: bool = False
+    """whether the rule gives less in rows in which the class of the field is raised."""
     area_at: int | None = None
     """the grant of the probe that says whether the row lies in the post's area; None when nothing is to be asked."""
     condition_at: int | None = None
@@ -139,12 +141,15 @@ class _Probe:
         reach = module_reach(self._world, facts, post, module)
         effective = any(r.id == rule.id for r in roles.effective(post.role, post.district))
         asked = effective and (reach is not None or rule.effect == "PROHIBIT")
+        level = _level(self._world, facts, post, rule, self._question.field)
+        raisable = _raisable(self._world, rule, self._question, level)
         anywhere = rule.effect == "PROHIBIT"
         return Step(
             post=post,
             path=path,
             rule=rule,
-            level=_level(self._world, facts, post, rule, self._question.field),
+            level=Level.MASKED if raisable and "." in (self._question.field or "") else level,
+            raisable=raisable,
             replaced=not effective,
             module=module == CORE or reach is not None,
             casbin=roles.explains(post.role, post.district, rule),
@@ -179,6 +184,26 @@ class _Probe:
         return Scope(facts.actor, shape, tuple(self._slots), None, frozenset(), self._world.counters)
 
 
+def _raisable(world: World, rule: StoredRule, question: Question, level: Level) -> bool:
+    """Whether a raised class takes something of what an allow gives to the field (core/decisions/0008)."""
+    asked = question.field is not None and question.action in SHOWN and rule.effect == "ALLOW"
+    return asked and bool(unraised(world.model, rule.entity, ((question.field or "", level),), rule.purpose))
+
+
+def raise_of(model: Model, question: Question) -> Filter | None:
+    """What a row meets in which the class of the field is raised; None where it never is, or for all rows alike."""
+    field = model.fields_of(question.entity).get(question.field or "")
+    return field.raises.when if field is not None and field.raises is not None and question.action in SHOWN else None
+
+
+def raised_probe(scope: Scope, question: Question, when: Filter) -> Scope:
+    """A Scope that asks, under `ACTION`, whether a row meets a condition, wherever it lies."""
+    everywhere = Slot(Form.CITY, unit_spans=((0, NUMBERS),))
+    entities = {question.entity: EntityShape({ACTION: (Grant(0, when),)})}
+    shape = msgspec.structs.replace(scope.shape, key="", slots=(everywhere.form,), entities=entities)
+    return msgspec.structs.replace(scope, shape=shape, slots=(everywhere,))
+
+
 def _level(world: World, facts: Facts, post: HeldPost, rule: StoredRule, field: str | None) -> Level:
     """What the rule says of the field: of an allow the level that it gives, of a deny whether it takes it."""
     if rule.effect == "PROHIBIT" or (rule.effect == "DENY" and not rule.fields):
@@ -191,10 +216,13 @@ def _level(world: World, facts: Facts, post: HeldPost, rule: StoredRule, field: 
     return dict(levels(world.model, rule.entity, rule.fields, modules)).get(field, Level.HIDDEN)
 
 
-def judge(question: Question, steps: Iterable[Step], held: frozenset[int]) -> Explanation:
-    """What the steps come to when the grants `held` of the probe hold."""
+def judge(question: Question, steps: Iterable[Step], held: frozenset[int], *, raised: bool) -> Explanation:
+    """What the steps come to when the grants `held` of the probe hold; `raised`: whether the field's class is raised there."""
     found = 0 in held
-    verdicts = tuple(_verdict(step, held, found=found) for step in steps)
+    given = (
+        msgspec.structs.replace(s, level=min(s.level, Level.MASKED)) if raised and s.raisable else s for s in steps
+    )
+    verdicts = tuple(_verdict(step, held, found=found) for step in given)
     return Explanation(question=question, found=found, level=_total(question, verdicts), verdicts=verdicts)
 
 
@@ -236,12 +264,17 @@ def reached(scope: Scope, question: Question, right: tuple[str, str]) -> Scope |
     return msgspec.structs.replace(scope, shape=msgspec.structs.replace(scope.shape, key="", entities=entities))
 
 
-def compiled_level(shape: Shape, question: Question, held: Iterable[int]) -> Level:
-    """The level of the cell in an account's own Scope, when these grants of the action hold in the row."""
+def compiled_level(shape: Shape, question: Question, held: Iterable[int], *, raised: bool) -> Level:
+    """The level of the cell in an account's own Scope, when these grants of the action hold in the row.
+
+    `raised`: whether the class of the field is raised there.
+    """
     grants = (shape.entity(question.entity) or EntityShape({})).grants(question.action)
     field = question.field
-    found = [Level.CLEAR if field is None or field in IMPLICIT else grants[n].level(field) for n in held]
-    return max(found, default=Level.HIDDEN)
+    if field is None or field in IMPLICIT:
+        return Level.CLEAR if any(True for _ in held) else Level.HIDDEN
+    lowered = (grants[n].level(field) if not raised or field not in grants[n].unraised else Level.MASKED for n in held)
+    return max(lowered, default=Level.HIDDEN)
 
 
 def as_told(explanation: Explanation, compiled: Level) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .schema import SYSTEM, Field
 from .sight import Sight
 
 Levels = Mapping[str, int]
+ERASED = '"wangge"."erased"'
 FIRST = 1000
 """rows of a connection inside a node: the API's maximum."""
 
@@ -129,6 +130,48 @@ class Answers:
             seen = file is not None and self._get("wangge.file", file)
             made.append({"role": link.get("role"), "file": {"id": str(link["target_id"])} if seen else None})
         return made
+
+    # --- cells on paths of their own ---
+
+    def revealed(self, entity: str, row: Raw, field: Field, part: Field | None, purpose: str) -> Any:
+        """A cell, or the cells of a part, asked for in clear for a purpose: clear where a rule reveals it, else as always."""
+        levels = self.sight.levels(entity, "list", row)
+        if part is None:
+            return self._revealed(entity, row, row, field, field.id, levels, purpose)
+        if levels.get(field.id, HIDDEN) < CLEAR:
+            return []
+        held = ordered(self.sight.seen.parts(entity, row, field))
+        path = f"{field.id}.{part.id}"
+        return [self._revealed(entity, row, each, part, path, levels, purpose) for each in held]
+
+    def _revealed(
+        self, entity: str, row: Raw, cells: Raw, field: Field, path: str, levels: Levels, purpose: str
+    ) -> Any:
+        """One cell of a row or of a part of it."""
+        if not self.sight.named("reveal", entity, row, path, purpose):
+            return self._stored(field, cells, levels.get(path, HIDDEN))
+        return self.sight.whole.value(field, path, cells) if field.sealed else wire.shown(field, cells)
+
+    def absence(self, entity: str, row: Raw, field: Field) -> str | None:
+        """Why a cell that the caller may know of is not in clear; None where it is, or must not be known."""
+        level = self.sight.level(entity, "list", row, field.id)
+        if level == HIDDEN:
+            return None
+        if not field.open and self.rows.find(ERASED, "row_id", row["id"]):
+            return "ERASED"
+        if field.kind == "ref":
+            gone = level == CLEAR and row[field.column] is not None and self._erased(field, row)
+            return "ERASED" if gone else None
+        if not field.open and row[f"{field.column}_enc" if field.sealed else field.column] is None:
+            return "NOT_COLLECTED"
+        if level == CLEAR and not field.sealed:
+            return None
+        return "PURPOSE_REQUIRED" if self.sight.named("reveal", entity, row, field.id) else "MASKED"
+
+    def _erased(self, field: Field, row: Raw) -> bool:
+        """Whether a reference leads to the stub of an erased row, where rows of its area are seen whatever they hold."""
+        stubs = self.rows.find(ERASED, "row_id", row[field.column])
+        return any(stub["kind"] == "erase" and self.sight.reaches_stub(stub) for stub in stubs)
 
     # --- lists ---
 

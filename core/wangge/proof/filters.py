@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 CODES = '"wangge"."code_value"'
+MATCHED = ("eq", "ne", "in", "notIn")
+"""what `match` lets be asked of a sealed field."""
 Tree = Mapping[str, Any]
 
 
@@ -55,10 +57,20 @@ class Filters:
         """Whether a cell is there for whoever asks."""
         return self.action is None or self.sight.level(entity, self.action, row, field_id) == CLEAR
 
+    def comparable(self, entity: str, row: Raw, path: str, field: Field | None, operator: str) -> bool:
+        """Whether a cell may be compared: in clear, or sealed, for equality, where `match` names it."""
+        if self.clear(entity, row, path):
+            return True
+        return (
+            field is not None and field.sealed and operator in MATCHED and self.sight.named("match", entity, row, path)
+        )
+
     def cell(self, entity: str, row: Raw, field_id: str) -> Any:
         """The value of a cell, None where it is absent or unseen."""
-        if not self.clear(entity, row, field_id):
-            return None
+        return self._value_of(entity, row, field_id) if self.clear(entity, row, field_id) else None
+
+    def _value_of(self, entity: str, row: Raw, field_id: str) -> Any:
+        """The value of a cell, seen or not."""
         if field_id in SYSTEM:
             return row[SYSTEM[field_id]]
         field = self.sight.schema.fields(entity)[field_id]
@@ -89,7 +101,8 @@ class Filters:
             area = self._operand(tree["operand"], post)
             return area is not None and self.sight.policy.inside(AREA, row["id"], _as(area, row["id"]))
         field = self.sight.schema.fields(entity).get(tree["field"])
-        return self.compared(tree, self.cell(entity, row, tree["field"]), field, post)
+        seen = self.comparable(entity, row, tree["field"], field, tree["operator"])
+        return self.compared(tree, self._value_of(entity, row, tree["field"]) if seen else None, field, post)
 
     def compared(self, tree: Tree, value: Any, field: Field | None, post: Holding | None) -> bool:
         """One comparison of a value."""
@@ -169,7 +182,7 @@ class Filters:
             return not self._part(tree["item"], entity, row, field, part, post)
         found = next(p for p in field.parts if p.id == tree["field"])
         path = f"{field.id}.{found.id}"
-        seen = self.clear(entity, row, path)
+        seen = self.comparable(entity, row, path, found, tree["operator"] if kind == "Compare" else "")
         if kind == "Refers":
             targets = [k for t in found.to for k in self.sight.schema.kinds(t)]
             rows = [(k, self.sight.rows.get(k, part[found.column])) for k in targets if part[found.column] is not None]

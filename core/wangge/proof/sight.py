@@ -200,6 +200,29 @@ class Sight:
         ]
         return list(dict.fromkeys([*granting, *others]))
 
+    def named(self, action: str, entity: str, row: Raw, path: str, purpose: str | None = None) -> bool:
+        """Whether `match` or `reveal` names a field in clear in a row; for one purpose when it is given."""
+        return any(
+            levels.get(path) == CLEAR and purpose in (None, rule["purpose"])
+            for rule, levels in self.grants(entity, action, row)
+            if action == "match" or rule["purpose"] is not None
+        ) and not self.prohibited(entity, action, row)
+
+    def reaches_stub(self, stub: Raw) -> bool:
+        """Whether the stub of an erased row lies where some rule lets every row of its entity be got."""
+        entity, policy = stub["entity"], self.policy
+        if entity not in self.schema.entities or self.schema.root(entity).scope not in ("area", "parent", "through"):
+            return False
+        module = self.schema.entities[entity].module
+        return any(
+            policy.inside(AREA, stub["area_id"], post.area) and policy.on(module, policy.district(stub["area_id"]))
+            for post, rules in policy.held
+            for rule in about(rules, "ALLOW", entity, "get")
+            if rule["condition"] is None
+            and not rule["via"]
+            and self.schema.bases.get(rule["purpose"]) not in BY_CONSENT
+        )
+
     # --- rows behind fields ---
 
     def behind(self, entity: str, row: Raw, field: Field) -> Iterator[tuple[str, Raw]]:

@@ -100,14 +100,23 @@ class Surface:
         implicit = self.schema.implicit(entity)
         for field_id, field in self.schema.fields(entity).items():
             clear = (field_id in implicit or self._clear(entity, field_id)) and self._filtered(entity, field)
-            if clear or self._matched(entity, field_id, field):
+            if clear or self.matched(entity, field_id, field):
                 found.add(field.name)
         return found
 
-    def _matched(self, entity: str, path: str, field: Field) -> bool:
+    def matched(self, entity: str, path: str, field: Field) -> bool:
         """Whether a sealed field that is not clear may be compared for equality: the action `match`."""
         kinds = self.kinds(entity, "list")
         return field.sealed and bool(kinds) and all(self.best(k, "match", path) == CLEAR for k in kinds)
+
+    def reveals(self, entity: str, path: str) -> bool:
+        """Whether a field may be asked for in clear for a purpose."""
+        return any(self.best(kind, "reveal", path) == CLEAR for kind in self.kinds(entity, *READS))
+
+    def purposes(self) -> set[str]:
+        """The purposes of the rules that reveal something somewhere."""
+        held = [rule for _, rules in self.sight.policy.held for rule in rules]
+        return {r["purpose"] for r in held if r["effect"] == "ALLOW" and r["purpose"] and "reveal" in r["actions"]}
 
     def probed(self, entity: str, field: Field) -> bool:
         """Whether a field may be filtered by without `match`, which is counted and in the ledger."""
@@ -123,7 +132,7 @@ class Surface:
             return bool(self.kinds(field.to[0], "list"))
         if field.kind == "list":
             return bool(self.where_parts(entity, field)) or any(
-                self._matched(entity, f"{field.id}.{p.id}", p) for p in field.parts
+                self.matched(entity, f"{field.id}.{p.id}", p) for p in field.parts
             )
         return True
 

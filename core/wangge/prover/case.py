@@ -17,8 +17,8 @@ from .report import Disagreement, Report
 T = TypeVar("T")
 Pair = tuple[str, Raw]
 """(concrete entity, row)."""
-Execute = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
-"""(document, variables) -> the answer of the API to the account."""
+Execute = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
+"""(document, variables, purpose) -> the answer of the API to the account."""
 
 
 class Enough(Exception):
@@ -60,16 +60,28 @@ class Case:
     async def naive(self, work: Callable[[], T]) -> T:
         """What the naive evaluator says, once all rows that it needs are read."""
         while True:
+            self._in_time()
             try:
                 return work()
             except Missing as missing:
                 await self.rows.read(self._connection, missing)
 
-    async def ask(self, path: str, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """The data of an answer; an error is a disagreement, since only what exists for the caller is asked."""
+    def _in_time(self) -> None:
+        """Raises Enough when the time is over."""
         if self._until is not None and time.monotonic() > self._until:
             raise Enough
-        answer = await self._execute(query, variables or {})
+
+    async def ask(
+        self, path: str, query: str, variables: Mapping[str, Any] | None = None, *, purpose: str | None = None
+    ) -> dict[str, Any] | None:
+        """The data of an answer; an error is a disagreement, since only what exists for the caller is asked.
+
+        What an account may not do so often is no disagreement: the path ends there.
+        """
+        self._in_time()
+        answer = await self._execute(query, variables or {}, purpose)
+        if any(e["extensions"].get("code", "").endswith(".too_often") for e in answer.get("errors") or ()):
+            return None
         if answer.get("errors") or answer.get("data") is None:
             asked = f"{query} {variables or ''}"
             self.disagree(path, "", "", "answer", "data", answer.get("errors"), asked=asked)

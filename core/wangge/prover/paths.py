@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..proof.rows import Raw
+from . import cells
 from .asks import Asks
 from .case import Case, Pair
+from .lists import arguments, limited, limits, listed, lists, query_of
 from .probes import Probe, Probes
 
 Prove = Callable[[Case], Awaitable[None]]
@@ -58,11 +60,11 @@ def _same_names(case: Case, entity: str, type_: str, expected: set[str], seen: s
 
 async def connection(case: Case) -> None:
     """Every list, in order of id, with every cell, label, part, reference and to-many of its nodes."""
-    for entity, pairs, limit in await _lists(case):
+    for entity, pairs, limit in await lists(case):
         asks = Asks(case)
         below = {k: asks.of(k, entity, 1, "list") for k in case.surface.kinds(entity, "list")}
         query = f"{{ nodes {{ {asks.spread(below)} }} totalCount {{ value exact }} }}"
-        found = await _list(case, "list", entity, query, limit)
+        found = await listed(case, "list", entity, query, limit)
         if found is None:
             continue
         expected = await case.naive(lambda p=pairs: _by_id(case.answers.matching(p)))  # type: ignore[misc] # bound now
@@ -113,12 +115,12 @@ async def _nodes(case: Case, entity: str, name: str, pairs: list[Pair]) -> None:
 
 async def removed(case: Case) -> None:
     """Lists with removed rows: a right of its own."""
-    for entity, pairs, limit in await _lists(case):
-        if "removed" not in _arguments(case, entity):
+    for entity, pairs, limit in await lists(case):
+        if "removed" not in arguments(case, entity):
             continue
         for word in ("ONLY", "INCLUDE"):
             query = "{ nodes { id } totalCount { value } }"
-            found = await _list(case, "removed", entity, query, limit, removed=word)
+            found = await listed(case, "removed", entity, query, limit, removed=word)
             if found is None:
                 continue
 
@@ -139,7 +141,7 @@ def _with_removed(case: Case, kind: str, row: Raw, *, only: bool) -> bool:
 
 async def filters(case: Case) -> None:
     """Every filterable field, with values that hold and values that do not; each filter, its complement and their joins."""
-    for entity, pairs, limit in await _lists(case):
+    for entity, pairs, limit in await lists(case):
         made = await case.naive(lambda e=entity, p=pairs: list(Probes(case).of(e, p)))  # type: ignore[misc] # bound now
         tried = [item for path, p in made for item in ((path, p), (f"{path} not", p.negated()))]
         if len(made) > 1:
@@ -154,7 +156,7 @@ async def _tried(
 ) -> None:
     """Several filters in one document."""
     declared = case.schema.entities[entity]
-    wheres = {f"w{at}": _limited(probe.api, limit) for at, (_, probe) in enumerate(tried)}
+    wheres = {f"w{at}": limited(probe.api, limit) for at, (_, probe) in enumerate(tried)}
     head = ", ".join(f"${name}: {declared.type}Where" for name in wheres)
     root = f"{declared.plural}(first: 1000, orderBy: [{{id: ASC}}], where: $"
     fields = [f"{name}: {root}{name}) {{ nodes {{ id }} totalCount {{ value }} }}" for name in wheres]
@@ -170,7 +172,7 @@ async def _tried(
 
 async def orders(case: Case) -> None:
     """Every ordering in both directions, through references too, and the entity's own."""
-    for entity, pairs, limit in await _lists(case):
+    for entity, pairs, limit in await lists(case):
         plural = case.schema.entities[entity].plural
         wanted: list[tuple[str, list[tuple[tuple[str, ...], bool]]]] = []
         for path, names in await case.naive(lambda e=entity: list(Probes(case).orders(e))):  # type: ignore[misc] # bound now
@@ -185,7 +187,7 @@ async def orders(case: Case) -> None:
                 f"o{n}: {plural}(first: 1000{f', orderBy: [{text}]' if text else ''}{where}) {{ nodes {{ id }} }}"
                 for n, (text, _) in enumerate(chunk)
             ]
-            data = await case.ask("order", _query(case, entity, " ".join(fields), limit), _limits(limit))
+            data = await case.ask("order", query_of(case, entity, " ".join(fields), limit), limits(limit))
             for n, (text, terms) in enumerate(chunk) if data is not None else ():
                 expected = await case.naive(
                     lambda p=pairs, t=terms: case.answers.ordered(case.answers.matching(p), t)  # type: ignore[misc] # bound now
@@ -204,7 +206,7 @@ def _order_text(names: Any, down: bool) -> str:
 
 async def pages(case: Case) -> None:
     """Walking a list page by page with cursors gives each row once, in order."""
-    for entity, pairs, limit in await _lists(case):
+    for entity, pairs, limit in await lists(case):
         plural, type_ = case.schema.entities[entity].plural, case.schema.entities[entity].type
         found = await case.naive(lambda e=entity: [o for o in Probes(case).orders(e) if isinstance(o[1], str)])  # type: ignore[misc] # bound now
         path, names = case.chance.choice(found)
@@ -218,7 +220,7 @@ async def pages(case: Case) -> None:
         seen: list[str] = []
         after = None
         for _ in range(len(expected) // PAGE + 2):
-            data = await case.ask("page", query, {"a": after, "w": _limited({}, limit)})
+            data = await case.ask("page", query, {"a": after, "w": limited({}, limit)})
             if data is None:
                 break
             seen += [e["node"]["id"] for e in data[plural]["edges"]]
@@ -228,47 +230,12 @@ async def pages(case: Case) -> None:
         case.same_list("page", entity, expected, seen, f"{plural} {text}")
 
 
-# --- lists ---
-
-
-async def _lists(case: Case) -> list[tuple[str, list[Pair], list[str] | None]]:
-    """(entity, candidate rows, their ids where these are not all) of every connection of the caller."""
-    roots, found = case.surface.roots(), []
-    for name, entity in case.schema.entities.items():
-        if entity.plural in roots and entity.type in case.types:
-            pairs, whole = await case.candidates(name)
-            found.append((name, pairs, None if whole and len(pairs) <= 1000 else [str(r["id"]) for _, r in pairs]))
-    return found
-
-
-def _arguments(case: Case, entity: str) -> set[str]:
-    plural = case.schema.entities[entity].plural
-    fields = case.types["Query"]["fields"]
-    return {a["name"] for f in fields if f["name"] == plural for a in f["args"]}
-
-
-async def _list(
-    case: Case, path: str, entity: str, selection: str, limit: list[str] | None, removed: str = ""
-) -> dict[str, Any] | None:
-    """One connection in order of id."""
-    more = (f", removed: {removed}" if removed else "") + (", where: $w" if limit is not None else "")
-    plural = case.schema.entities[entity].plural
-    field = f"{plural}(first: 1000, orderBy: [{{id: ASC}}]{more}) {selection}"
-    data = await case.ask(path, _query(case, entity, field, limit), _limits(limit))
-    return None if data is None else data[plural]
-
-
-def _query(case: Case, entity: str, fields: str, limit: list[str] | None) -> str:
-    head = f"query ($w: {case.schema.entities[entity].type}Where) " if limit is not None else ""
-    return f"{head}{{ {fields} }}"
-
-
-def _limits(limit: list[str] | None) -> dict[str, Any]:
-    return {} if limit is None else {"w": {"id": {"in": limit}}}
-
-
-def _limited(where: dict[str, Any], limit: list[str] | None) -> dict[str, Any]:
-    return where if limit is None else {"and": [{"id": {"in": limit}}, where]}
+async def matches(case: Case) -> None:
+    """Sealed fields that are not in clear, asked for equality with values that occur: counted, and in the ledger."""
+    for entity, pairs, limit in await lists(case):
+        made = await case.naive(lambda e=entity, p=pairs: list(Probes(case).matches(e, p)))  # type: ignore[misc] # bound now
+        if made:
+            await _tried(case, entity, pairs, limit, [("match", probe) for probe in made])
 
 
 PATHS: Mapping[str, Prove] = {
@@ -279,5 +246,9 @@ PATHS: Mapping[str, Prove] = {
     "filter": filters,
     "order": orders,
     "page": pages,
+    "match": matches,
+    "reveal": cells.reveals,
+    "absent": cells.absences,
+    "explain": cells.explanations,
 }
 """Every path of the API that reads rows; `schema` first, since the others ask only for what exists."""

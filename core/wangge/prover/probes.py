@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..proof import wire
+from ..proof.policy import CLEAR
 from ..proof.schema import AREA, SYSTEM, Field
 from .case import Case, Pair
 
@@ -80,6 +81,32 @@ class Probes:
         if entity == AREA and "within" in there and pairs:
             area = str(self.case.chance.choice(pairs)[1]["id"])
             yield "filter within", Probe({"within": area}, _compare("", "within", area))
+
+    def matches(self, entity: str, pairs: list[Pair]) -> Iterator[Probe]:
+        """One question for each sealed field, and part, that may be asked by `match` only."""
+        there = self._there(entity)
+        for field in self.schema.fields(entity).values():
+            if field.name not in there:
+                continue
+            if self.surface.matched(entity, field.id, field) and not self.surface.probed(entity, field):
+                yield from self._equal(field, [self._raw(field, field.id, row) for _, row in pairs])
+            for part in field.parts:
+                path = f"{field.id}.{part.id}"
+                if self.surface.matched(entity, path, part) and self.surface.best(entity, "list", path) != CLEAR:
+                    held = self.case.sight.seen.parts
+                    values = [self._raw(part, path, each) for kind, row in pairs for each in held(kind, row, field)]
+                    for inner in self._equal(part, values):
+                        tree = {"type": "Many", "field": field.id, "quantifier": "some", "inner": inner.tree}
+                        yield Probe({field.name: {"some": inner.api}}, tree)
+
+    def _equal(self, field: Field, values: list[Any]) -> Iterator[Probe]:
+        """Whether a field equals a value that occurs, and one of two."""
+        known = sorted({v for v in values if v is not None})
+        for operator, count in (("eq", 1), ("in", 2)):
+            if len(known) >= count:
+                picked = self.case.chance.sample(known, count)
+                value = picked if operator == "in" else picked[0]
+                yield Probe({field.name: {operator: value}}, _compare(field.id, operator, value))
 
     def _there(self, entity: str) -> set[str]:
         """What the caller's type has and the naive evaluator expects."""

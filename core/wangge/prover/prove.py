@@ -56,8 +56,8 @@ async def prove(
     if unseal is not None:
         sight.seen.open = sight.whole.open = unseal
 
-    async def execute(query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        answer = await engine.execute(Request(query, variables), subject.scope)
+    async def execute(query: str, variables: Mapping[str, Any], purpose: str | None) -> dict[str, Any]:
+        answer = await engine.execute(Request(query, variables, purpose=purpose), subject.scope)
         made: dict[str, Any] = msgspec.json.decode(answer.body)
         return made
 
