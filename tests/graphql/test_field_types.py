@@ -350,9 +350,9 @@ def expected(zoo: Zoo, kind: str, value: Any) -> Any:
 
 
 def masked(kind: str, value: str) -> str:
-    """The default masks of sealed kinds (MODEL 1)."""
+    """The default masks of sealed kinds (core/decisions/0009)."""
     if kind == "id_number":
-        return value[:2] + "*" * 15 + value[-1]
+        return value[:2] + "*" * 16
     if kind == "email":
         return value[0] + "***" + value[value.index("@") :]
     return value[:3] + "*" * (len(value) - 7) + value[-4:]
