@@ -103,7 +103,9 @@ async def _rotate(settings: Settings, database: Database, *, new: bool) -> int:
 
     keys, model = _loaded(settings)
     async with _alone(database), Pool(database, "app", size=2) as pool:
-        force = max(1, await pool.fetchval("SELECT value FROM wangge.change_counter WHERE kind = 'key'"))
+        force = max(
+            1, await pool.fetchval("SELECT coalesce(max(value), 0) FROM wangge.change_counter WHERE kind = 'key'")
+        )
         if keys.generation > force or await is_behind(pool, model, keys.generation):
             print(f"going on with key {keys.generation}", flush=True)
         elif new:
