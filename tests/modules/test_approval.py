@@ -180,3 +180,15 @@ async def test_a_role_that_takes_over_more_widens_what_it_sees(kiosk: Kiosk) -> 
     asked = await kiosk.asked()
     assert "widen_rules base.person.idNumber" in asked
     assert asked == await kiosk.refused()
+
+
+async def test_a_city_from_before_approvals_were_asked_for_keeps_its_rules(kiosk: Kiosk, city_owner: Pool) -> None:
+    kiosk.write(CLERK % ("", ""))
+    await apply_model(kiosk.database, kiosk.model())
+    count = "SELECT count(*) FROM wangge.rule WHERE removed_at IS NULL"
+    before = await city_owner.fetchval(count)
+    await city_owner.execute("DELETE FROM wangge.module_approval")
+    await apply_model(kiosk.database, kiosk.model())
+    approved = await city_owner.fetch("SELECT DISTINCT reason, login FROM wangge.module_approval")
+    assert [tuple(row.values()) for row in approved] == [("installed before approvals were asked for", "bootstrap")]
+    assert await city_owner.fetchval(count) == before
