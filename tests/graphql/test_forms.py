@@ -132,3 +132,14 @@ async def test_every_form_of_a_read_is_one_statement_a_root_field(
         AND s.query ~ '^SELECT [(]' AND s.query LIKE '%::json'"""
     )
     assert calls == statements
+
+
+async def test_each_part_of_a_count_may_be_asked_alone(city: City) -> None:
+    query = """{ rooms { totalCount { exact } } areas { totalCount { __typename } }
+      limited: rooms { totalCount(limit: 2) { __typename } } nested: rooms(first: 1) { nodes { residences { totalCount { exact } } } } }"""
+    assert await city.data("nanming-station", query) == {
+        "rooms": {"totalCount": {"exact": True}},
+        "areas": {"totalCount": {"__typename": "TotalCount"}},
+        "limited": {"totalCount": {"__typename": "TotalCount"}},
+        "nested": {"nodes": [{"residences": {"totalCount": {"exact": True}}}]},
+    }

@@ -374,10 +374,10 @@ def _count(build: Build, found: Connection, part: TotalCount, kinds: list[str], 
         branches.append(f"SELECT 1 FROM {row.from_clause()} WHERE {where}{limit}")
     union = branches[0] if len(branches) == 1 else " UNION ALL ".join(f"({b})" for b in branches) + limit
     if part.limit is None:
-        facts = {"value": "count(*)", "exact": "TRUE"}
+        facts = {"value": "x.n", "exact": "TRUE"}
     else:
         bound = build.binder.operand(part.limit, "bigint")
-        facts = {"value": f"least(count(*), {bound})", "exact": f"count(*) <= {bound}"}
+        facts = {"value": f"least(x.n, {bound})", "exact": f"x.n <= {bound}"}
     facts["__typename"] = "'TotalCount'"
     pairs = [(key, facts[what]) for key, what in part.items]
-    return cells.json_object(pairs, f"FROM ({union}) x") if pairs else "'{}'::json"
+    return cells.json_object(pairs, f"FROM (SELECT count(*) AS n FROM ({union}) u) x") if pairs else "'{}'::json"
