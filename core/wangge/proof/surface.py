@@ -19,6 +19,7 @@ class Surface:
     def __init__(self, sight: Sight) -> None:
         self.sight = sight
         self.schema = sight.schema
+        self._best: dict[tuple[str, str], dict[str, int]] = {}
 
     # --- what rules can come to, in some row ---
 
@@ -38,8 +39,13 @@ class Surface:
                 yield left if action in NAMED else self.sight.without_raised_parts(rule, entity, left)
 
     def best(self, entity: str, action: str, field: str) -> int:
-        """The highest level of a field in any row."""
-        return max((levels.get(field, HIDDEN) for levels in self.possible(entity, action)), default=HIDDEN)
+        """The highest level of a field in any row; those of an entity are worked out once for this account and moment."""
+        if (entity, action) not in self._best:
+            found: dict[str, int] = {}
+            for levels in self.possible(entity, action):
+                found |= {name: max(level, found.get(name, HIDDEN)) for name, level in levels.items()}
+            self._best[(entity, action)] = found
+        return self._best[(entity, action)].get(field, HIDDEN)
 
     def kinds(self, entity: str, *actions: str) -> list[str]:
         """The concrete entities behind a name of which some row may be seen under one of the actions."""
@@ -124,7 +130,7 @@ class Surface:
 
     def _filtered(self, entity: str, field: Field) -> bool:
         """Whether a clear field can be filtered by."""
-        if field.kind in ("files", "photos") or field.derived:
+        if field.kind in ("files", "photos") or field.batch:
             return False
         if field.kind == "ref":
             return len(field.to) == 1 and bool(self.kinds(field.to[0], "list"))

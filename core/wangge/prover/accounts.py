@@ -35,6 +35,7 @@ async def prove_accounts(
     logins: Sequence[str],
     seconds: float | None,
     seed: int,
+    sample: int = 40,
     tell: Callable[[str], None] | None = None,
 ) -> Report:
     """The report over the named accounts, or all; raises SettingsError for one that does not exist."""
@@ -53,7 +54,7 @@ async def prove_accounts(
                 report.accounts += 1
                 done = await prove(
                     parts.engine, schema, rows, connection, Subject(account, login, scope), report,
-                    random.Random(f"{seed} {login}"), unseal=unseal_with(parts.keys), until=until, tell=tell,
+                    random.Random(f"{seed} {login}"), unseal=unseal_with(parts.keys), until=until, sample=sample, tell=tell,
                 )  # fmt: skip
                 report.unfinished += not done
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,12 +22,18 @@ Execute = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any
 """(document, variables, purpose) -> the answer of the API to the account."""
 
 
+BUSY = ("audit.not_taken", "database.busy", "policy.unconfirmed")
+"""codes of answers that say: try again in a moment."""
+TRIES, PAUSE = 60, 1.0
+"""how often, and seconds between."""
+
+
 class Enough(Exception):
     """The time is over, or the first disagreement is enough."""
 
 
 class Case:
-    """What the paths work with; `effort` is how many probes each field gets, `sample` how many rows of a large table."""
+    """What the paths work with; `effort` is how many probes each field gets, `sample` how many rows of an entity."""
 
     def __init__(
         self,
@@ -66,6 +73,33 @@ class Case:
             except Missing as missing:
                 await self.rows.read(self._connection, missing)
 
+    async def matching(self, pairs: list[Pair], tree: Any = None) -> list[Pair]:
+        """The rows that are listed and meet a filter, in order of id: row by row, so that what is missing costs one row."""
+        found = [p for p in pairs if await self.naive(lambda p=p: self.answers.matching([p], tree))]  # type: ignore[misc] # bound now
+        return sorted(found, key=lambda pair: pair[1]["id"])
+
+    async def in_order(self, pairs: list[Pair], terms: list[tuple[tuple[str, ...], bool]]) -> list[Pair]:
+        """The listed rows by terms."""
+        found = await self.matching(pairs)
+        for kind, row in found:
+            for path, _ in terms:
+                await self.naive(lambda k=kind, r=row, p=path: self.answers.sort_value(k, r, p))  # type: ignore[misc] # bound now
+        return await self.naive(lambda: self.answers.ordered(found, terms))
+
+    async def nodes(self, pairs: list[Pair], below: Mapping[str, Ask]) -> list[Any]:
+        """The nodes of listed rows."""
+        return [await self.naive(lambda k=k, r=r: self.answers.node(k, r, "list", below[k])) for k, r in pairs]  # type: ignore[misc] # bound now
+
+    async def _answer(self, query: str, variables: Mapping[str, Any], purpose: str | None) -> dict[str, Any]:
+        """The answer; once more where the system was too busy to give one, which is no disagreement."""
+        for _ in range(TRIES):
+            self._in_time()
+            answer = await self._execute(query, variables, purpose)
+            if not any(code in BUSY for code in _codes(answer)):
+                return answer
+            await asyncio.sleep(PAUSE)
+        raise Enough
+
     def _in_time(self) -> None:
         """Raises Enough when the time is over."""
         if self._until is not None and time.monotonic() > self._until:
@@ -78,9 +112,8 @@ class Case:
 
         What an account may not do so often is no disagreement: the path ends there.
         """
-        self._in_time()
-        answer = await self._execute(query, variables or {}, purpose)
-        if any(e["extensions"].get("code", "").endswith(".too_often") for e in answer.get("errors") or ()):
+        answer = await self._answer(query, variables or {}, purpose)
+        if any(code.endswith(".too_often") for code in _codes(answer)):
             return None
         if answer.get("errors") or answer.get("data") is None:
             asked = f"{query} {variables or ''}"
@@ -105,6 +138,10 @@ class Case:
                 rows = [await self.naive(lambda k=kind, i=i: self.rows.get(k, i)) for i in ids]  # type: ignore[misc] # bound now
             else:
                 rows = list(await self.naive(lambda k=kind: self.rows.all(k)))  # type: ignore[misc] # bound now
+                if len(rows) > self.sample:
+                    whole, rows = False, self.chance.sample(rows, self.sample)
+            if not whole:
+                self._report.sampled.add(kind)
             found += [(kind, row) for row in rows if row is not None]
         return found, whole
 
@@ -221,6 +258,11 @@ class Case:
             return
         for name, one in value.items():
             self._same_value(path, kind, row, f"{key}.{name}", one, seen.get(name), action, asked)
+
+
+def _codes(answer: Mapping[str, Any]) -> list[str]:
+    """The codes of an answer's errors."""
+    return [e.get("extensions", {}).get("code", "") for e in answer.get("errors") or ()]
 
 
 def _ids(nodes: list[Any]) -> list[Any]:

@@ -67,12 +67,9 @@ async def connection(case: Case) -> None:
         found = await listed(case, "list", entity, query, limit)
         if found is None:
             continue
-        expected = await case.naive(lambda p=pairs: _by_id(case.answers.matching(p)))  # type: ignore[misc] # bound now
+        expected = await case.matching(pairs)
         if case.same_list("list", entity, expected, [n["id"] for n in found["nodes"]], query):
-            nodes = await case.naive(
-                lambda e=expected, b=below: [case.answers.node(k, r, "list", b[k]) for k, r in e]  # type: ignore[misc] # bound now
-            )
-            case.same_nodes("list", expected, nodes, found["nodes"], "list", query)
+            case.same_nodes("list", expected, await case.nodes(expected, below), found["nodes"], "list", query)
         count = {"value": len(expected), "exact": True}
         case.same("count", entity, None, "totalCount", count, found["totalCount"], asked=query)
 
@@ -124,10 +121,11 @@ async def removed(case: Case) -> None:
             if found is None:
                 continue
 
-            def expected(word: str = word, pairs: list[Pair] = pairs) -> list[Pair]:
-                return _by_id([p for p in pairs if _with_removed(case, *p, only=word == "ONLY")])
-
-            wanted = await case.naive(expected)
+            wanted = []
+            for pair in pairs:
+                if await case.naive(lambda p=pair, w=word: _with_removed(case, *p, only=w == "ONLY")):  # type: ignore[misc] # bound now
+                    wanted.append(pair)
+            wanted = _by_id(wanted)
             case.same_list("removed", entity, wanted, [n["id"] for n in found["nodes"]], f"{word} {query}")
             case.same("removed", entity, None, "totalCount", len(wanted), found["totalCount"]["value"], asked=word)
 
@@ -164,7 +162,7 @@ async def _tried(
     if data is None:
         return
     for (path, probe), (name, api) in zip(tried, wheres.items(), strict=True):
-        expected = await case.naive(lambda p=probe: _by_id(case.answers.matching(pairs, p.tree)))  # type: ignore[misc] # bound now
+        expected = await case.matching(pairs, probe.tree)
         seen = [n["id"] for n in data[name]["nodes"]]
         case.same_list(path, entity, expected, seen, f"{declared.plural}(where: {api})")
         case.same("count filtered", entity, None, "totalCount", len(expected), data[name]["totalCount"]["value"])
@@ -189,9 +187,7 @@ async def orders(case: Case) -> None:
             ]
             data = await case.ask("order", query_of(case, entity, " ".join(fields), limit), limits(limit))
             for n, (text, terms) in enumerate(chunk) if data is not None else ():
-                expected = await case.naive(
-                    lambda p=pairs, t=terms: case.answers.ordered(case.answers.matching(p), t)  # type: ignore[misc] # bound now
-                )
+                expected = await case.in_order(pairs, terms)
                 seen = [node["id"] for node in (data or {})[f"o{n}"]["nodes"]]
                 case.same_list("order" if text else "order default", entity, expected, seen, f"{plural} by {text}")
 
@@ -211,9 +207,7 @@ async def pages(case: Case) -> None:
         found = await case.naive(lambda e=entity: [o for o in Probes(case).orders(e) if isinstance(o[1], str)])  # type: ignore[misc] # bound now
         path, names = case.chance.choice(found)
         down = case.chance.random() < 0.5
-        expected = await case.naive(
-            lambda p=pairs, o=path, d=down: case.answers.ordered(case.answers.matching(p), [(o, d)])  # type: ignore[misc] # bound now
-        )
+        expected = await case.in_order(pairs, [(path, down)])
         text = f"orderBy: [{_order_text(names, down)}]"
         head = f"query ($a: String, $w: {type_}Where) {{ {plural}"
         query = f"{head}(first: {PAGE}, after: $a, where: $w, {text}) {{ edges {{ node {{ id }} }} pageInfo {{ hasNextPage endCursor }} }} }}"

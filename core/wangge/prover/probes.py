@@ -68,7 +68,7 @@ class Probes:
         for name in ("id", "revision", "createdAt", "updatedAt"):
             yield from self._some("filter", SYSTEM_FIELDS[name], [row[SYSTEM[name]] for _, row in pairs])
         for field in self.schema.fields(entity).values():
-            if field.name not in there or not self.surface.probed(entity, field):
+            if field.name not in there or field.derived or not self.surface.probed(entity, field):
                 continue
             if field.kind == "ref":
                 yield from self._reference(entity, field, depth) if depth else ()

@@ -39,6 +39,8 @@ class Report:
         self.cells: Counter[str] = Counter()
         """path -> cells compared."""
         self.found: list[Disagreement] = []
+        self.sampled: set[str] = set()
+        """entities of which not all rows were asked for."""
         self.accounts = 0
         self.unfinished = 0
         """accounts whose paths were not all asked in the time that was given."""
