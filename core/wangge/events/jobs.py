@@ -28,7 +28,7 @@ POLL = 1.0
 """seconds between two looks while there is nothing to do."""
 STALE = 30.0
 """seconds without a heartbeat after which another process takes a job."""
-LOCK = 7146004
+LOCK = 7146008
 NIGHT = ("02:00", "05:00")
 """when nightly jobs are put into the queue, in Asia/Shanghai."""
 TONIGHT = """INSERT INTO wangge.nightly (job, day)
