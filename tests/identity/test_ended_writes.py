@@ -34,9 +34,14 @@ Ending = Callable[[Any, UUID], Awaitable[Any]]
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def own(city_owner: Pool) -> AsyncIterator[None]:
     """A role with rules of its own, which nobody else needs."""
-    await define(city_owner, OWN)
-    await city_owner.execute(COPY, ROLE, OWN)
+    await own_rules(city_owner)
     yield
+
+
+async def own_rules(owner: Pool) -> None:
+    """The role `OWN` with copies of the rules of `ROLE`."""
+    await define(owner, OWN)
+    await owner.execute(COPY, ROLE, OWN)
 
 
 async def _token(connection: Any, account: UUID) -> None:
