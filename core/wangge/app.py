@@ -15,6 +15,7 @@ from .crypto import Keys
 from .events.jobs import Handler, Jobs
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
+from .graphql.limits import MAX_COST
 from .http.callers import Callers
 from .http.console import Console, console_route, home_route
 from .http.deadline import deadline_of
@@ -65,7 +66,7 @@ class Parts(msgspec.Struct, frozen=True):
     records: Records
 
 
-def compose(settings: Settings) -> Parts:
+def compose(settings: Settings, *, max_cost: int = MAX_COST) -> Parts:
     """The parts of one process; raises WanggeError when schemas, modules or services are wrong."""
     runtime = load_runtime(settings)
     found = discover(settings.modules)
@@ -80,7 +81,7 @@ def compose(settings: Settings) -> Parts:
     scopes.dropped += [tokens.forget, sessions.forget, lambda _: keys.expect(scopes.world.counters.get("key", 0))]
     records = Records(pool, catalog, hooks, keys)
     reads = Reads(pool, settings.home / "journal")
-    engine = Engine(catalog, pool, scopes, keys, hooks, records, reads, settings.oidc_issuer)
+    engine = Engine(catalog, pool, scopes, keys, hooks, records, reads, settings.oidc_issuer, max_cost=max_cost)
     return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database, records)
 
 

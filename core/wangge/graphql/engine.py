@@ -32,7 +32,7 @@ from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
 from .filters import Params
 from .handwritten import Graft, Root, convert
-from .limits import check_roots, cost_of
+from .limits import MAX_COST, check_roots, cost_of
 from .plans import (
     KEPT_DOCUMENTS,
     KEPT_PLANS,
@@ -72,9 +72,12 @@ class Engine:
         records: Any,
         reads: Reads,
         issuer: str | None = None,
+        *,
+        max_cost: int = MAX_COST,
     ) -> None:
-        """`issuer` is the OpenID provider whose people may be linked to accounts."""
+        """`issuer` is the OpenID provider whose people may be linked to accounts; `max_cost` of a document (limits.py)."""
         self.issuer = issuer
+        self.max_cost = max_cost
         self.catalog = catalog
         self._pool = pool
         self._scopes = scopes

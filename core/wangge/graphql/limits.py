@@ -34,6 +34,8 @@ from ..sql.ast import (
 from ..sql.lists import DEFAULT_FIRST
 
 MAX_COST = 500_000
+NO_LIMIT = 2**62
+"""for commands that look at everything, such as the proof of the permissions."""
 MAX_ROOTS = 50
 MAX_DIRECTIVES = 500
 MAX_DIRECTIVES_OF_ONE = 4
@@ -66,15 +68,15 @@ def cost_of(root: Root) -> Cost:
     raise TypeError(f"{type(root).__name__} is no root")
 
 
-def check_cost(cost: int) -> None:
+def check_cost(cost: int, limit: int) -> None:
     """Raises Invalid beyond what one document may cost."""
-    if cost > MAX_COST:
+    if cost > limit:
         raise Invalid(
             "limit.cost",
-            f"the document asks for up to {cost} objects, {MAX_COST} are allowed: take smaller pages (first), "
+            f"the document asks for up to {cost} objects, {limit} are allowed: take smaller pages (first), "
             "nest less, or split it",
             cost=cost,
-            limit=MAX_COST,
+            limit=limit,
         )
 
 

@@ -103,7 +103,7 @@ class Run:
     def _charge(self, cost: int) -> None:
         """Add to the cost of the document before its part is executed. Raises Invalid when it is too much."""
         self._cost += cost
-        check_cost(self._cost)
+        check_cost(self._cost, self._engine.max_cost)
 
     def _why(self, root: str) -> Why:
         """What read records and the ledger say of this request, and what it may reveal."""
