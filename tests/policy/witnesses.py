@@ -245,6 +245,22 @@ def of_union() -> dict[str, Policy]:
         "a module in a district around a post": policy(
             [*everything()], post("north_1"), post("south"), enabled=[on("base"), on("ward", "south"), on("extra", "north")]
         ),
+        "a part beside a masked list": policy(
+            [rule("ward.site", fields={"lines": "masked", "lines.hint": "clear"}),
+             rule("ward.site", fields={"lines": "clear", "lines.hint": "hidden"})]
+        ),
+        "a deny of a list that another post has": policy(
+            [rule("ward.site", fields={"lines": "clear", "lines.hint": "clear"}), deny("ward.site", fields={"lines": "hidden"}),
+             rule("ward.site", "beta", fields={"lines": "clear", "lines.hint": "hidden"})],
+            post(), post(role="beta"),
+        ),
+        "a module in one of two posts' districts": policy(
+            everything(), post("north"), post("south"), enabled=[on("base"), on("ward"), on("extra", "south")]
+        ),
+        "a city post of a lower unit": policy([rule("ward.desk")], post(unit="UN")),
+        "conditions of posts of other units": policy(
+            [rule("ward.desk", condition={"unit": {"area": {"within": "$area"}}})], post(unit="UN1"), post("north", unit="US")
+        ),
         "own rows": policy([rule("ward.wish"), rule("ward.tag")], post("north"), person=1),
     }  # fmt: skip
 

@@ -100,6 +100,11 @@ class Surface:
             return any(self._shown(kinds, f"{field.id}.{p.id}") for p in field.parts)
         return True
 
+    def parts(self, entity: str, field: Field) -> set[str]:
+        """The fields of the type of a list's parts."""
+        kinds = self.kinds(entity, *READS)
+        return {p.name for p in field.parts if self._shown(kinds, f"{field.id}.{p.id}")}
+
     def where(self, entity: str) -> set[str]:
         """The fields of a type's filter."""
         found = {*IMPLICIT, *LOGIC, *(("within",) if entity == AREA else ())}

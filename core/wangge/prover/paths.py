@@ -11,7 +11,7 @@ from typing import Any
 
 from ..proof.rows import Raw
 from . import cells
-from .asks import Asks
+from .asks import NESTED, Asks
 from .case import Case, Pair
 from .lists import arguments, limited, limits, listed, lists, query_of
 from .probes import Probe, Probes
@@ -41,12 +41,23 @@ async def schema(case: Case) -> None:
         if entity.type in types and kinds:
             node = await case.naive(lambda n=name: case.surface.node(n))  # type: ignore[misc] # bound now
             _same_names(case, name, entity.type, node, _names(types[entity.type], "fields"))
+            await _same_parts(case, name, node)
         elif bool(kinds) < (entity.type in types):
             case.disagree("schema", name, "", entity.type, "no type", "a type")
         for suffix, surface in (("Where", case.surface.where), ("Order", case.surface.order)):
             if (type_ := types.get(entity.type + suffix)) is not None:
                 names = await case.naive(lambda n=name, s=surface: s(n))  # type: ignore[misc] # bound now
                 _same_names(case, name, type_["name"], names, _names(type_, "inputFields"))
+
+
+async def _same_parts(case: Case, entity: str, node: set[str]) -> None:
+    """The types of the parts of an entity's own lists."""
+    for field in case.schema.entities[entity].fields:
+        name = case.schema.entities[entity].type + field.name[0].upper() + field.name[1:]
+        if field.kind == "list" and field.name in node and name in case.types:
+            shown = await case.naive(lambda f=field: case.surface.parts(entity, f))  # type: ignore[misc] # bound now
+            plain = {p.name for p in field.parts if p.kind not in NESTED}
+            _same_names(case, entity, name, shown & plain, _names(case.types[name], "fields") & plain)
 
 
 def _names(type_: Mapping[str, Any], what: str) -> set[str]:
