@@ -81,6 +81,11 @@ def test_each_mutant_changes_a_text_that_is_there_once() -> None:
     assert len([*GROUPS["loading"], *GROUPS["roles"], *GROUPS["union"]]) >= 30
 
 
+def test_the_list_of_mutants_names_each() -> None:
+    _, _, words = (ROOT / "tests" / "README.md").read_text("utf-8").partition("## The mutants")
+    assert [m.name for m in MUTANTS if m.name not in words] == []
+
+
 async def test_a_sample_of_the_mutants_is_killed(databases: list[Database], home: Path, tmp_path: Path) -> None:
     assert await alive(databases, home, tmp_path, [m.name for m in SAMPLE]) == []
 
