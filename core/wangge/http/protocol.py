@@ -16,6 +16,9 @@ HEAD_SECONDS = 20.0
 REST_SECONDS = 5.0
 """what is left of a body after the answer, so that the client may read the answer."""
 
+REFUSED_SECONDS = 1.0
+"""what is still sent of a head that is too large is thrown away, so that the client may read why."""
+
 
 class Refused(Exception):
     """A request that is not taken: ends its connection."""
@@ -51,21 +54,21 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as long as the head stays small."""
-        if self.transport.is_closing():
+        if self._too_large or self.transport.is_closing():
             return
         super().data_received(data)
         self._bytes += len(data) if self._in_head else 0
-        if self._in_head and self._bytes > MOST_BYTES and not self.transport.is_closing():
+        if self._in_head and self._bytes > MOST_BYTES and not (self._too_large or self.transport.is_closing()):
             self._too_large = True
             self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse and close; a head that is too large has a status of its own."""
+        """Refuse and close; a head that is too large has a status of its own, which the client reads when it has sent."""
         if not self._too_large:
             super().send_400_response(msg)
             return
         self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
-        self.transport.close()
+        self._wait(REFUSED_SECONDS)
 
     def _wait(self, seconds: float | None) -> None:
         """Close the connection after so many seconds, unless it is said otherwise before."""
