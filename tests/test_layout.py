@@ -27,6 +27,7 @@ ROOMS = (
     ("audit",),
     ("events",),
     ("files", "identity"),
+    ("cubes",),
     ("surface",),
     ("hookspecs",),
     ("modules",),

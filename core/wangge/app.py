@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from .audit.reads import Reads
 from .crypto import Keys
+from .cubes.rebuild import Cubes
 from .events.jobs import Handler, Jobs
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
@@ -95,6 +96,16 @@ def _retention(records: Records) -> Handler:
     return work
 
 
+def _cubes(pool: Pool, catalog: Catalog) -> Handler:
+    """The nightly job that counts the cubes anew."""
+    cubes = Cubes(pool, catalog)
+
+    async def work(_: bytes) -> None:
+        await cubes.rebuild()
+
+    return work
+
+
 def build(settings: Settings) -> Any:
     """The application of one worker; raises WanggeError when schemas, modules or services are wrong."""
     configure(settings.log_level)
@@ -109,7 +120,8 @@ def build(settings: Settings) -> Any:
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         sequencer = Sequencer(parts.database, parts.keys)
-        jobs = Jobs(parts.database, {"retention": _retention(parts.records)}, nightly=("retention",))
+        work = {"retention": _retention(parts.records), "cubes": _cubes(pool, engine.catalog)}
+        jobs = Jobs(parts.database, work, nightly=tuple(work))
         async with pool:
             await scopes.open()
             parts.keys.expect(scopes.world.counters.get("key", 0))

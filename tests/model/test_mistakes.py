@@ -41,6 +41,14 @@ class Case(NamedTuple):
     """Mistakes in all: few follow from another."""
 
 
+COUNTED = """entity: dog_registry.vaccination
+    actions: [list, get]
+    fields: {"*": clear}
+    where: {dog: {area: {within: $area}}}"""
+COUNTED_BY = """entity: dog_registry.dog
+    actions: [aggregate]
+    fields: {{"*": clear}}
+    dimensions: {}"""
 CASES = [
     # YAML
     Case(DOG, "scope: area", "scope: [area", "syntax", "brackets", "fields:"),
@@ -434,6 +442,33 @@ CASES = [
         "via",
         "through",
         "via: owner",
+    ),
+    *(
+        Case(ROLES, COUNTED, COUNTED_BY.format(wrong), "dimensions", told, "dimensions:")
+        for wrong, told in (
+            ("[]", "one to 3"),
+            ("[state, breed, {bornOn: YEAR}, {area: CITY}]", "one to 3"),
+            ("[state, state]", "remove one"),
+            ("[stat]", '"state"'),
+            ("[keeper]", "name it clear under fields"),
+            ("[{state: YEAR}]", "without a unit"),
+            ("[bornOn]", "{bornOn: YEAR}"),
+            ("[{bornOn: DAY}]", "YEAR, QUARTER, MONTH"),
+            ("[{weight: [20, 10]}]", "ascending"),
+            ("[weight]", "{weight: [50, 90]}"),
+            ("[name]", "a dimension is a code"),
+            ("[{area: GRID}]", "COMMUNITY"),
+            ("[[state]]", "{birthDate: YEAR}"),
+        )
+    ),
+    Case(ROLES, COUNTED, COUNTED + "\n    dimensions: [givenOn]", "dimensions", "actions: [aggregate]", "dimensions:"),
+    Case(
+        ROLES,
+        COUNTED,
+        COUNTED_BY.format("[state]\n    where: {state: {eq: DEAD}}"),
+        "dimensions",
+        "remove where",
+        "dimensions:",
     ),
     Case(ROLES, "where: {state: {ne: DEAD}}", "where: {state: {ne: DAED}}", "unknown_value", '"DEAD"'),
     Case(ROLES, "where: {state: {ne: DEAD}}", "where: {bornOn: {lt: {$new: diedOn}}}", "operand", "$actor"),

@@ -13,6 +13,7 @@ from wangge.crypto import load_keys
 from wangge.identity.accounts import create_account, create_post
 from wangge.identity.tokens import create_token
 from wangge.model.conditions import parse_filter
+from wangge.model.dimensions import read_dimensions
 from wangge.model.load import load_model
 from wangge.modules.discover import discover
 from wangge.store.pool import Pool
@@ -22,7 +23,8 @@ MODEL = load_model([m.folder for m in discover()])
 ROLE = """INSERT INTO wangge.role (id, revision, created_at, updated_at, code, zh, en, module, inherits)
 VALUES ($1, 1, now(), now(), $2, $2, $2, 'test', $3)"""
 RULE = """INSERT INTO wangge.rule (id, revision, created_at, updated_at, role, entity, actions, fields, condition, purpose, effect,
-  via, origin, district, version) VALUES ($1, 1, now(), now(), $2, $3, $4, $5, $6, $7, $8, $9, 'published', $10, 1)"""
+  via, origin, district, version, dimensions)
+VALUES ($1, 1, now(), now(), $2, $3, $4, $5, $6, $7, $8, $9, 'published', $10, 1, $11)"""
 
 
 async def area_id(owner: Pool, code: str) -> UUID:
@@ -44,8 +46,17 @@ async def hire(city: City, owner: Pool, login: str, *posts: tuple[str, str], per
     return login
 
 
+def _dimensions(rule: dict[str, Any]) -> list[Any] | None:
+    """The dimensions as they are stored."""
+    given = rule.get("dimensions")
+    if given is None:
+        return None
+    found = read_dimensions(MODEL, rule["entity"], given, rule["fields"], alone=True, plain=True)
+    return list(msgspec.to_builtins(found))
+
+
 async def define(owner: Pool, role: str, *rules: dict[str, Any], inherits: Sequence[str] = ()) -> str:
-    """Store a role with rules {entity, actions, fields, where, purpose, effect, via, district}; its name."""
+    """Store a role with rules {entity, actions, fields, where, purpose, effect, via, district, dimensions}; its name."""
     async with owner.transaction() as connection:
         await connection.execute(ROLE, uuid7(), role, list(inherits))
         for rule in rules:
@@ -54,6 +65,7 @@ async def define(owner: Pool, role: str, *rules: dict[str, Any], inherits: Seque
             await connection.execute(
                 RULE, uuid7(), role, rule["entity"], rule["actions"].split(), rule.get("fields") or {}, condition,
                 rule.get("purpose"), rule.get("effect", "ALLOW"), rule.get("via"), rule.get("district"),
+                _dimensions(rule),
             )  # fmt: skip
         await connection.execute("SELECT wangge.touch('rule', $1)", f"role:{role}")
     return role

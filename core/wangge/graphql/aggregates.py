@@ -54,7 +54,7 @@ class Aggregates:
         self._b = builder
         self._inputs: dict[str, GraphQLInputObjectType] = {}
         self._objects: dict[str, GraphQLObjectType] = {}
-        self._value = GraphQLEnumType("GroupValue", {"VALUE": GraphQLEnumValue("VALUE")})
+        self.value = GraphQLEnumType("GroupValue", {"VALUE": GraphQLEnumValue("VALUE")})
         self._unit = GraphQLEnumType("DateUnit", {unit: GraphQLEnumValue(unit) for unit in BUCKETS})
         self._level = GraphQLEnumType("AreaLevel", {level.upper(): GraphQLEnumValue(level) for level in LEVELS})
 
@@ -185,15 +185,13 @@ class Aggregates:
         return found
 
     def _group_fields(self, entity: str) -> dict[str, GraphQLInputField]:
-        fields = {"id": GraphQLInputField(self._value)} | {name: GraphQLInputField(self._unit) for name in MOMENTS}
+        fields = {"id": GraphQLInputField(self.value)} | {name: GraphQLInputField(self._unit) for name in MOMENTS}
         for field in self._groupable(entity):
             if field.kind == "ref":
                 type_ = self._level if field.to == (AREA,) else self.group_by(field.to[0])
                 fields[field.name] = GraphQLInputField(type_)
             else:
-                fields[field.name] = GraphQLInputField(
-                    self._unit if field.kind in ("date", "datetime") else self._value
-                )
+                fields[field.name] = GraphQLInputField(self._unit if field.kind in ("date", "datetime") else self.value)
         return fields
 
     def having(self, entity: str) -> GraphQLInputObjectType:

@@ -47,6 +47,7 @@ from .plans import (
     read_operation,
 )
 from .previewing import previewing
+from .questions import question
 from .reading import Reader
 from .run import Run
 from .schema import META, SchemaBuilder, assemble
@@ -208,7 +209,7 @@ class Engine:
             name = nodes[0].name.value
             field = operation.root.fields.get(name)
             kind = field.extensions[META]["kind"] if field is not None else name
-            if kind in ("by_id", "connection") and field is not None:
+            if kind in ("by_id", "connection", "cube") and field is not None:
                 params = Params()
                 selector = self.selector(caller, operation, variables, params)
                 root = _root(selector, kind, nodes, field)
@@ -263,6 +264,8 @@ def _convert(hooks: Hooks, model: Model) -> dict[str, Root]:
 def _root(selector: Selector, kind: str, nodes: list[FieldNode], field: Any) -> ById | Connection:
     """The compiler's root of a generated field."""
     entity = field.extensions[META]["entity"]
+    if kind == "cube":
+        return question(selector, nodes, entity, field)
     if kind == "connection":
         return selector.connection(nodes, entity, field)
     leaf = arguments(nodes[0].arguments, field.args, selector.variables)["id"]

@@ -25,10 +25,11 @@ from ..sql.ast import (
     Measures,
 )
 from ..sql.catalog import AREA, SYSTEM
-from .aggregates import FUNCTIONS
+from .aggregates import FUNCTIONS, Aggregates
 from .arguments import Leaf, arguments
 
 if TYPE_CHECKING:
+    from .cubes import CubeTypes
     from .select import Selector
 
 MOST_TERMS = 8
@@ -38,10 +39,10 @@ Path = tuple[str, ...]
 class Grouping:
     """Reads the aggregates of one plan."""
 
-    def __init__(self, selector: Selector) -> None:
+    def __init__(self, selector: Selector, types: Aggregates | CubeTypes | None = None) -> None:
         self._selector = selector
         self._catalog = selector.catalog
-        self._types = selector.builder.aggregates
+        self._types = types or selector.builder.aggregates
 
     def aggregate(self, key: str, nodes: list[FieldNode], entity: str) -> Aggregate:
         """One field `aggregate` of a connection of `entity`."""
@@ -100,8 +101,8 @@ class Grouping:
             name, inner = nodes[0].name.value, [n.selection_set for n in nodes if n.selection_set]
             if name == "__typename":
                 items.append(Constant(key, type_.name))
-            elif name == "count":
-                items.append(Measured(key, Measure("count")))
+            elif name in ("count", "suppressed"):
+                items.append(Measured(key, Measure("count" if name == "count" else "suppressed")))
             elif name == "key":
                 items.append(KeyObject(key, tuple(self._key(inner, entity, terms, ()))))
             else:

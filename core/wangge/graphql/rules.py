@@ -41,6 +41,9 @@ class RuleInput:
     where: JSON | None = strawberry.field(default=None, description="The row condition, a filter with `$actor`.")
     purpose: str | None = None
     via: str | None = None
+    dimensions: JSON | None = strawberry.field(
+        default=None, description='`["sex", {"birthDate": "YEAR"}, {"area": "COMMUNITY"}]`: aggregates without rows.'
+    )
 
 
 @strawberry.input(
@@ -259,6 +262,7 @@ def _plain(given: RuleSetInput) -> dict[str, Any]:
             "where": rule.where,
             "purpose": rule.purpose,
             "via": rule.via,
+            "dimensions": rule.dimensions,
         }
         for rule in given.rules
     ]

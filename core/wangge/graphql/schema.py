@@ -31,6 +31,7 @@ from ..policy.scope import NOTHING, EntityShape, Level, Shape
 from ..sql.catalog import Catalog
 from ..sql.cells import is_big
 from .aggregates import Aggregates
+from .cubes import CubeTypes
 from .inputs import Inputs
 from .operators import Operators
 from .scalars import scalars
@@ -71,6 +72,7 @@ class SchemaBuilder:
         self._plain: dict[str, GraphQLNamedType] = {}
         self.inputs = Inputs(self)
         self.aggregates = Aggregates(self)
+        self.cubes = CubeTypes(self)
 
     # --- what the shape allows ---
 
@@ -375,6 +377,8 @@ class SchemaBuilder:
                 facts = meta(kind="connection", entity=name)
                 type_ = GraphQLNonNull(self.connection(name))
                 fields[entity.plural] = GraphQLField(type_, args=self.inputs.arguments(name), extensions=facts)
+            elif self.cubes.may(name):
+                fields[entity.plural] = self.cubes.root(name)
         if any(self.kinds(name, "get") for name in self.catalog.model.entities):
             argument = {"nodeId": GraphQLArgument(GraphQLNonNull(GraphQLID))}
             text = "The object behind a `nodeId`, of whatever type; null when there is none."

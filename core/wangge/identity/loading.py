@@ -11,11 +11,11 @@ import msgspec
 
 from ..errors import PolicyError
 from ..model.filter import Filter
-from ..model.types import Model
+from ..model.types import Dimension, Model
 from ..policy.world import Enabled, Facts, HeldPost, StoredRule, World
 from ..values import Actor, Post
 
-RULES = """SELECT id, role, entity, actions, fields, condition, purpose, effect, via, district
+RULES = """SELECT id, role, entity, actions, fields, condition, purpose, effect, via, dimensions, district
 FROM wangge.rule WHERE removed_at IS NULL ORDER BY id"""
 RULES_OF = f"""SELECT r.*, c.counters FROM (SELECT jsonb_object_agg(kind, value) AS counters FROM wangge.change_counter) c
 LEFT JOIN ({RULES.replace("ORDER BY id", "AND role = ANY($1)")}) r ON TRUE"""
@@ -47,7 +47,7 @@ async def load_world(connection: Any, model: Model, absent: Container[str] = ())
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         frame = await _frame(connection, model, absent)
-        rules = tuple([_rule(row) for row in await connection.fetch(RULES)])
+        rules = tuple([rule_of(row) for row in await connection.fetch(RULES)])
     return msgspec.structs.replace(frame, rules=rules)
 
 
@@ -67,7 +67,7 @@ async def load_rules(connection: Any, roles: Collection[str]) -> tuple[dict[str,
     for row in await connection.fetch(RULES_OF, sorted(roles)):
         counters = counters or dict(row["counters"])
         if row["id"] is not None:
-            found[row["role"]].append(_rule(row))
+            found[row["role"]].append(rule_of(row))
     return counters, found
 
 
@@ -81,7 +81,7 @@ async def _frame(connection: Any, model: Model, absent: Container[str]) -> World
     return World(model=model, rules=(), inherits=inherits, enabled=enabled, districts=districts, counters=counters)
 
 
-def _rule(row: Any) -> StoredRule:
+def rule_of(row: Any) -> StoredRule:
     """One stored rule, typed."""
     try:
         condition = msgspec.convert(row["condition"], Filter) if row["condition"] is not None else None
@@ -95,6 +95,7 @@ def _rule(row: Any) -> StoredRule:
             purpose=row["purpose"],
             effect=row["effect"],
             via=row["via"],
+            dimensions=msgspec.convert(row["dimensions"] or [], tuple[Dimension, ...]),
             district=row["district"],
         )
     except (msgspec.ValidationError, TypeError) as error:

@@ -38,8 +38,8 @@ AND (version > $4 OR ended_version > $4) LIMIT 1"""
 END = """UPDATE wangge.rule SET removed_at = now(), updated_at = now(), revision = revision + 1, ended_version = $4
 WHERE role = $1 AND entity = $2 AND district IS NOT DISTINCT FROM $3 AND removed_at IS NULL RETURNING id, revision"""
 ADD = """INSERT INTO wangge.rule (id, revision, created_at, updated_at, created_by, role, entity, actions, fields, condition,
-  purpose, effect, via, origin, district, version)
-VALUES ($1, 1, now(), now(), $2, $3, $4, $5, $6, $7, $8, $9, $10, 'published', $11, $12)"""
+  purpose, effect, via, dimensions, origin, district, version)
+VALUES ($1, 1, now(), now(), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'published', $12, $13)"""
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -150,7 +150,8 @@ async def _replace(connection: Any, actor: Actor, each: RuleSet, version: int) -
 async def _add(connection: Any, actor: Actor, rule: StoredRule, version: int) -> None:
     """Store one rule."""
     condition = msgspec.to_builtins(rule.condition) if rule.condition is not None else None
-    what = (list(rule.actions), dict(rule.fields), condition, rule.purpose, rule.effect, rule.via)
+    dimensions = msgspec.to_builtins(rule.dimensions) or None
+    what = (list(rule.actions), dict(rule.fields), condition, rule.purpose, rule.effect, rule.via, dimensions)
     await connection.execute(ADD, rule.id, actor.account, rule.role, rule.entity, *what, rule.district, version)
     await note(connection, actor, "add_rule", RULE, rule.id, district=rule.district)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .code_tables import COLUMN_KINDS, DISTRICTS
+from .dimensions import AREA_LEVELS, DATE_UNITS, MOST_BANDS, MOST_DIMENSIONS
 from .entity_files import GRADES, MOST_FIELDS, SCOPES
 from .fields import COMMON, EXTRA, NO_DEFAULT, SEALABLE
 from .role_files import ACTIONS, EFFECTS, LEVELS
@@ -252,6 +253,7 @@ def _roles() -> Schema:
         "purpose": TEXT,
         "effect": _one(EFFECTS),
         "via": TEXT,
+        "dimensions": _list(_dimension(), minItems=1, maxItems=MOST_DIMENSIONS),
     }
     return _object(
         {
@@ -259,6 +261,14 @@ def _roles() -> Schema:
             "rules": _list(_object(rule, ("role", "entity", "actions"))),
         }
     )
+
+
+def _dimension() -> Schema:
+    """A coded field, or one field with its unit or bands."""
+    banded = _list({"type": "number"}, minItems=1, maxItems=MOST_BANDS)
+    unit = {"anyOf": [_one([*DATE_UNITS, *(level.upper() for level in AREA_LEVELS)]), banded]}
+    one = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": unit}
+    return {"anyOf": [{"type": "string", "pattern": f"^{FIELD_NAME}$"}, one]}
 
 
 def _purposes() -> Schema:

@@ -15,7 +15,7 @@ from .yaml import Node
 ACTIONS = "list get list_removed aggregate create update remove restore erase export subscribe match reveal".split()
 LEVELS = ("hidden", "masked", "clear")
 EFFECTS = ("allow", "deny", "prohibit")
-RULE_KEYS = ("role", "entity", "actions", "fields", "where", "purpose", "effect", "via")
+RULE_KEYS = ("role", "entity", "actions", "fields", "where", "purpose", "effect", "via", "dimensions")
 
 
 @dataclass
@@ -26,6 +26,11 @@ class RuleDraft:
     reader: Reader
     where: Node | None
     fields: Reader | None
+
+    @property
+    def dimensions(self) -> Node | None:
+        """The dimensions as written."""
+        return self.reader.items.get("dimensions")
 
 
 def read_roles(reader: Reader | None) -> tuple[list[tuple[Role, Reader]], list[RuleDraft]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from ..errors import Invalid
+from .dimensions import AGGREGATE, read_dimensions
 from .mistakes import nearest
 from .module_draft import ModuleDraft
 from .role_files import RuleDraft
@@ -48,7 +52,23 @@ def check_rule(draft: RuleDraft, module: ModuleDraft, words: Vocabulary, rule: R
         reader.wrong("via", text, reader.line_of("via"))
     if not words.unread("purposes.yaml"):
         _check_fields(draft, words, rule)
+    rule = _with_dimensions(draft, words, rule)
     return rule if rule.role in model.roles else None
+
+
+def _with_dimensions(draft: RuleDraft, words: Vocabulary, rule: Rule) -> Rule:
+    """The rule with its dimensions."""
+    node = draft.dimensions
+    if node is None or words.partial(rule.entity):
+        return rule
+    alone = rule.effect == "allow" and rule.actions == (AGGREGATE,)
+    plain = draft.where is None and rule.via is None
+    try:
+        found = read_dimensions(words.model, rule.entity, node.plain(), rule.fields, alone=alone, plain=plain)
+    except Invalid as error:
+        draft.reader.wrong("dimensions", error.message, draft.reader.line_of("dimensions"))
+        return rule
+    return msgspec.structs.replace(rule, dimensions=found)
 
 
 def _check_actions(draft: RuleDraft, entity: Entity, model: Model) -> None:

@@ -246,6 +246,17 @@ class Role(msgspec.Struct, frozen=True):
     source: Source = Source()
 
 
+class Dimension(msgspec.Struct, frozen=True):
+    """What a rule for aggregates alone may be asked by: a field in its unit (model/dimensions.py)."""
+
+    field: str
+    """the id of a field, or `area`."""
+    unit: str = "VALUE"
+    """VALUE of a coded field; YEAR, QUARTER or MONTH of a date; BAND of a number; the finest kind of an area (`community`)."""
+    bands: tuple[float, ...] = ()
+    """of a number: where a band ends and the next begins, ascending."""
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One default rule of `roles.yaml`; `fields` maps a field name, or `*`, to hidden, masked or clear."""
 
@@ -257,6 +268,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str | None = None
     effect: Literal["allow", "deny", "prohibit"] = "allow"
     via: str | None = None
+    dimensions: tuple[Dimension, ...] = ()
+    """of a rule that gives aggregates without rows (PERMISSIONS.md 3)."""
     source: Source = Source()
 
 

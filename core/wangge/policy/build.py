@@ -12,14 +12,16 @@ from uuid import UUID
 
 import msgspec
 
+from ..model.dimensions import AREA_FIELD
 from ..model.filter import Compare, Every, Filter, FromActor, FromArea, Many, Not, Refers, Some
+from ..model.types import Dimension
 from .canonical import canonical, text
 from .consent import counted
 from .levels import levels, taken, unraised
 from .places import joined, reaches_of, slot_of
 from .recipes import Group, Memory, Part, Recipe
 from .roles import Roles
-from .scope import EntityShape, Form, Grant, Level, Prohibition, Scope, Shape, Slot
+from .scope import CUBE, EntityShape, Form, Grant, Level, Prohibition, Scope, Shape, Slot
 from .world import Facts, HeldPost, StoredRule, World
 
 PER_POST = frozenset(("post", "units", "areas"))
@@ -46,6 +48,7 @@ class Found(msgspec.Struct, frozen=True):
     post: HeldPost
     reach: Slot
     purpose: str | None = None
+    dimensions: tuple[Dimension, ...] = ()
 
 
 Narrow = Callable[[list[Found]], list[Found]]
@@ -124,8 +127,20 @@ def grants_of_post(world: World, facts: Facts, post: HeldPost, rules: tuple[Stor
             denies.sort(key=lambda d: text((d.condition, d.fields)))
             for condition, kept in _denied(world, allowed, fields, denies):
                 said = condition and canonical(condition)
-                found.append(Found(rule.entity, action, said, rule.via, kept, post, reach, rule.purpose))
+                made = Found(rule.entity, action, said, rule.via, kept, post, reach, rule.purpose)
+                found += _from_cube(world, made, rule) if rule.dimensions else [made]
     return found
+
+
+def _from_cube(world: World, made: Found, rule: StoredRule) -> list[Found]:
+    """The grant of a rule with dimensions; none where only some rows are meant, which a cube cannot leave out."""
+    if made.condition is not None or made.via is not None or made.action != "aggregate":
+        return []
+    usual = unraised(world.model, made.entity, made.fields, made.purpose)
+    shown = {name for name, level in made.fields if level is Level.CLEAR and name not in usual}
+    kept = tuple(one for one in rule.dimensions if one.field == AREA_FIELD or one.field in shown)
+    ordered = tuple(sorted(kept, key=lambda one: one.field))
+    return [msgspec.structs.replace(made, action=CUBE, dimensions=ordered)]
 
 
 def _denied(
@@ -172,11 +187,21 @@ def _united(
     part: Callable[[Found], Part],
 ) -> Recipe:
     """Grants that are equal but for where become one; all in canonical order."""
+    found = [f for f in found if f.action != CUBE or "aggregate" not in prohibits.get(f.entity, {})]
     groups: dict[tuple[Any, ...], list[Found]] = {}
     for grant in found:
         reveals = grant.purpose if grant.action == "reveal" else None
-        usual = unraised(world.model, grant.entity, grant.fields, grant.purpose) if grant.action in SHOWN else ()
-        key = (grant.entity, grant.action, text(grant.condition), grant.via or "", grant.fields, reveals or "", usual)
+        usual = unraised(world.model, grant.entity, grant.fields, grant.purpose) if grant.action in (*SHOWN, CUBE) else ()
+        key = (
+            grant.entity,
+            grant.action,
+            text(grant.condition),
+            grant.via or "",
+            grant.fields,
+            reveals or "",
+            grant.dimensions,
+            usual,
+        )
         groups.setdefault(key, []).append(grant)
     joins: dict[tuple[tuple[Part, ...], bool], int] = {}
     made = []
@@ -186,7 +211,7 @@ def _united(
         parts = tuple(dict.fromkeys(part(g) for g in groups[key]))
         own = world.model.root_scope(first.entity).kind == "self"
         purpose = first.purpose if first.action == "reveal" else None
-        united = Grant(-1, first.condition, first.via, first.fields, per_post, own, purpose, key[-1])
+        united = Grant(-1, first.condition, first.via, first.fields, per_post, own, purpose, key[-1], first.dimensions)
         made.append(Group(first.entity, first.action, united, joins.setdefault((parts, per_post), len(joins))))
     granted = sorted({group.entity for group in made})
     gone = {

@@ -241,6 +241,7 @@ def _covering(old: Found, new: Found) -> bool:
         and old.via in (None, new.via)
         and (old.condition is None or old.condition == new.condition)
         and (new.action != "reveal" or old.purpose == new.purpose)
+        and set(old.dimensions) >= set(new.dimensions)
     )
 
 

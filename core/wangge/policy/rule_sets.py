@@ -15,15 +15,16 @@ import msgspec
 
 from ..errors import Invalid
 from ..model.conditions import parse_filter
+from ..model.dimensions import AGGREGATE, read_dimensions
 from ..model.role_files import ACTIONS, LEVELS
 from ..model.rule_checks import GENERATED, PERSONAL, covering_purposes
-from ..model.types import Field, Model
+from ..model.types import Dimension, Field, Model
 from ..model.words import FIELD_NAME
 from ..values import uuid7
 from .world import StoredRule, World
 
 EFFECTS = ("ALLOW", "DENY", "PROHIBIT")
-KEYS = frozenset(("effect", "actions", "fields", "where", "purpose", "via"))
+KEYS = frozenset(("effect", "actions", "fields", "where", "purpose", "via", "dimensions"))
 Pair = tuple[str, str, UUID | None]
 """(role, entity, district)."""
 
@@ -128,6 +129,7 @@ class _Rule:
             self.wrong("via", "draft.no_links", entity=self._entity)
         fields = self._fields(effect, purpose)
         condition = self._condition()
+        dimensions = self._dimensions(effect, actions, fields)
         if len(self._problems) > before:
             return None
         return StoredRule(
@@ -140,8 +142,22 @@ class _Rule:
             purpose=purpose,
             effect=effect,
             via=via,
+            dimensions=dimensions,
             district=self._district,
         )
+
+    def _dimensions(self, effect: str, actions: tuple[str, ...], fields: dict[str, str]) -> tuple[Dimension, ...]:
+        """What a rule for aggregates alone may be asked by."""
+        given = self._given.get("dimensions")
+        if not given:
+            return ()
+        alone = effect == "ALLOW" and actions == (AGGREGATE,)
+        plain = self._given.get("where") is None and self._given.get("via") is None
+        try:
+            return read_dimensions(self._model, self._entity, given, fields, alone=alone, plain=plain)
+        except Invalid as error:
+            self.wrong("dimensions", "draft.dimensions", reason=error.message)
+            return ()
 
     def _actions(self) -> tuple[str, ...]:
         """The actions, each known and once."""
@@ -224,6 +240,7 @@ def content(rule: StoredRule) -> tuple[Any, ...]:
         rule.purpose,
         rule.effect,
         rule.via,
+        tuple(sorted(rule.dimensions, key=lambda one: one.field)),
     )
 
 
@@ -250,6 +267,7 @@ def module_defaults(model: Model) -> tuple[StoredRule, ...]:
             purpose=rule.purpose,
             effect=rule.effect.upper(),  # type: ignore[arg-type] # of the three effects
             via=rule.via,
+            dimensions=rule.dimensions,
         )
         for module in model.modules.values()
         for rule in module.rules

@@ -15,7 +15,11 @@ from uuid import UUID
 import msgspec
 
 from ..model.filter import Filter
+from ..model.types import Dimension
 from ..values import Actor
+
+CUBE = "cube"
+"""the action that a rule with dimensions comes to: aggregates without rows, answered from a cube."""
 
 
 class Level(enum.IntEnum):
@@ -83,6 +87,8 @@ class Grant(msgspec.Struct, frozen=True):
     """for the action reveal: the purpose that the request must name."""
     unraised: tuple[str, ...] = ()
     """field ids whose CLEAR counts as MASKED in rows where the class of the field is raised, of a list's part in all rows."""
+    dimensions: tuple[Dimension, ...] = ()
+    """for CUBE: what may be asked by."""
 
     def level(self, field: str) -> Level:
         """The level of a field id in this grant: the highest, where it is not the same in all rows."""

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from ..model.filter import Filter
-from ..model.types import Model
+from ..model.types import Dimension, Model
 from ..values import Actor
 
 Span = tuple[int, int]
@@ -29,6 +29,7 @@ class StoredRule(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str | None = None
     effect: Literal["ALLOW", "DENY", "PROHIBIT"] = "ALLOW"
     via: str | None = None
+    dimensions: tuple[Dimension, ...] = ()
     district: UUID | None = None
 
 

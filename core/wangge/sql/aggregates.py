@@ -7,6 +7,8 @@ area's ancestor of the wanted kind, which is looked up once for all areas.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import Invalid
 from ..model.filter import Compare, Every, Filter, Given, Not, Some
 from ..model.types import Field
@@ -29,7 +31,7 @@ from .ast import (
 from .binder import TYPES
 from .catalog import AREA, SYSTEM
 from .conditions import negated
-from .notes import NOTHING, Made, aggregated_fields
+from .notes import NOTHING, Made, aggregated_fields, aggregated_kinds
 from .reach import grant_predicate, prohibited, source, visible
 from .rows import FALSE, TRUE, Build, Source, all_of, any_of, case
 
@@ -76,9 +78,14 @@ def aggregated(build: Build, entity: str, part: Aggregate, branches: list[tuple[
     measures = part.measures()
     terms = [_grouped(build, term, at) for at, term in enumerate(part.terms)]
     found = _groups(build, entity, part, measures, branches, terms)
+    return shown(build, entity, part, measures, found, kinds=aggregated_kinds(build, entity))
+
+
+def shown(build: Build, entity: str, part: Aggregate, measures: list[Measure], found: str, *, kinds: list[str]) -> Made:
+    """The JSON array of groups that `found` selects (g0.., a0.., total), with notes of what they show of rows of `kinds`."""
     pairs = [(item.key, _item(build, part, measures, entity, item)) for item in part.items]
     made = f"coalesce(json_agg({cells.json_object(pairs)}), '[]'::json)"
-    fields = aggregated_fields(build, entity, part)
+    fields = aggregated_fields(build, entity, part, kinds)
     if not fields:
         return Made(f"(SELECT {made} FROM ({found}) y)")
     numbers = [build.note(Noted(of, shown, counted=True)) for of, shown in fields.items()]
@@ -102,13 +109,13 @@ def _groups(
     columns += [f"{_measure(m, at)} AS a{at}" for at, m in enumerate(measures)]
     columns.append("sum(count(*)) OVER () AS total")
     groups = f" GROUP BY {', '.join(str(at) for at in range(1, len(terms) + 1))}" if terms else ""
-    having = _having(build, entity, part, measures)
-    kept = f" HAVING {having}" if having != TRUE else ""
+    met = having(build, entity, part, measures, _measure)
+    kept = f" HAVING {met}" if met != TRUE else ""
     keys = [f"o{at}" if join else f"g{at}" for at, (_, join) in enumerate(terms)]
-    order = f" ORDER BY {', '.join(_order(part, measures, keys))}" if terms else ""
+    ordered = f" ORDER BY {', '.join(order(part, measures, keys))}" if terms else ""
     limit = build.binder.operand(part.first or Given(MOST_GROUPS), "bigint")
     joins = "".join(join for _, join in terms)
-    return f"SELECT {', '.join(columns)} FROM ({rows}) x{joins}{groups}{kept}{order} LIMIT {limit}"
+    return f"SELECT {', '.join(columns)} FROM ({rows}) x{joins}{groups}{kept}{ordered} LIMIT {limit}"
 
 
 def _branch(build: Build, part: Aggregate, measures: list[Measure], row: Source, where: list[str]) -> str:
@@ -144,11 +151,11 @@ def _value(build: Build, path: tuple[str, ...], unit: str, row: Source, *, neste
     value = _cell(row, path[0], nested=nested)
     field = None if path[0] in SYSTEM else row.field(path[0])
     if unit in BUCKETS:
-        return _bucket(row, field, value, unit)
+        return bucket(row, field, value, unit)
     return f"{value}::text" if field is not None and field.kind == "integer" and cells.is_big(field) else value
 
 
-def _bucket(row: Source, field: Field | None, value: str, unit: str) -> str:
+def bucket(row: Source, field: Field | None, value: str, unit: str) -> str:
     """The day, week, month, quarter or year of a date or moment, in fixed +08:00."""
     local = value if field is not None and field.kind == "date" else f"({value} AT TIME ZONE INTERVAL '+08:00')"
     made = f"to_char({local}, '{BUCKETS[unit]}')"
@@ -197,8 +204,10 @@ def _measure(measure: Measure, at: int) -> str:
     return f"{measure.function}(x.m{at})"
 
 
-def _having(build: Build, entity: str, part: Aggregate, measures: list[Measure]) -> str:
-    """The condition on groups."""
+def having(
+    build: Build, entity: str, part: Aggregate, measures: list[Measure], sql_of: Callable[[Measure, int], str]
+) -> str:
+    """The condition on groups; `sql_of` gives a measure and its number as SQL."""
 
     def met(found: Filter) -> str:
         if isinstance(found, Every):
@@ -212,7 +221,7 @@ def _having(build: Build, entity: str, part: Aggregate, measures: list[Measure])
 
     def compared(found: Compare) -> str:
         measure = measure_of(found.field)
-        made, type_ = _measure(measure, measures.index(measure)), _type(build, entity, measure)
+        made, type_ = sql_of(measure, measures.index(measure)), _type(build, entity, measure)
         if found.operator == "isNull":
             assert isinstance(found.operand, Given)
             return FALSE if found.operand.value is None else f"{made} IS {'' if found.operand.value else 'NOT '}NULL"
@@ -234,12 +243,12 @@ def _type(build: Build, entity: str, measure: Measure) -> str:
     return "timestamptz" if measure.field in SYSTEM else TYPES[build.catalog.field(entity, measure.field).kind]
 
 
-def _order(part: Aggregate, measures: list[Measure], keys: list[str]) -> list[str]:
+def order(part: Aggregate, measures: list[Measure], keys: list[str], prefix: str = "") -> list[str]:
     """Groups as asked, then by their keys; areas in the order of their tree."""
     asked = []
-    for order in part.order:
-        by = keys[order.by] if isinstance(order.by, int) else f"a{measures.index(order.by)}"
-        asked.append(f"{by} DESC" if order.descending else by)
+    for one in part.order:
+        by = keys[one.by] if isinstance(one.by, int) else f"{prefix}a{measures.index(one.by)}"
+        asked.append(f"{by} DESC" if one.descending else by)
     return [*asked, *keys]
 
 

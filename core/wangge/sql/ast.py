@@ -191,9 +191,12 @@ KeyItem = Constant | KeyCell | KeyLabel | KeyArea | KeyObject
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """What is measured over the rows of a group: `count`, or countDistinct, sum, avg, min, max of one field."""
+    """What is measured over the rows of a group: `count`, or countDistinct, sum, avg, min, max of one field.
 
-    function: Literal["count", "countDistinct", "sum", "avg", "min", "max"]
+    `suppressed`, of a cube: whether the count is not shown.
+    """
+
+    function: Literal["count", "countDistinct", "sum", "avg", "min", "max", "suppressed"]
     field: str = ""
 
 
@@ -279,6 +282,8 @@ class Connection(msgspec.Struct, frozen=True):
     """values of the complete ordering (the id last) that the opened cursor holds; None: from the start."""
     offset: Operand | None = None
     removed: Removed = "EXCLUDE"
+    cube: bool = False
+    """aggregates alone, of a caller who may not list: from the cube (sql/cubes.py)."""
 
 
 class ById(msgspec.Struct, frozen=True):
@@ -287,6 +292,8 @@ class ById(msgspec.Struct, frozen=True):
     id: Operand
     selections: tuple[Selection, ...]
     removed: Removed = "EXCLUDE"
+    cube: bool = False
+    """aggregates alone, of a caller who may not list: from the cube (sql/cubes.py)."""
 
 
 class ByIds(msgspec.Struct, frozen=True):

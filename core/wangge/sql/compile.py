@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..model.filter import Filter
 from ..policy.scope import Shape
-from . import cells, lists
+from . import cells, cubes, lists
 from .ast import ById, ByIds, Connection, Match, Root, Selection, Statement
 from .catalog import Catalog
 from .conditions import condition
@@ -18,7 +18,7 @@ def compile_root(catalog: Catalog, shape: Shape, root: Root) -> Statement:
     """One root field as one statement; raises `Invalid` for what the caller may not filter or order by."""
     build = Build(catalog, shape)
     if isinstance(root, Connection):
-        made = lists.connection(build, root)
+        made = cubes.connection(build, root) if root.cube else lists.connection(build, root)
     elif isinstance(root, ById):
         made = _by_id(build, root)
     else:

@@ -109,8 +109,8 @@ def nested(build: Build, item: Item) -> bool:
 
 def connection_noted(build: Build, found: Connection) -> bool:
     """Whether a connection's nodes or aggregates need notes."""
-    aggregates = [part for part in found.parts if isinstance(part, Aggregate)]
-    return nodes_noted(build, found) or any(aggregated_fields(build, found.entity, part) for part in aggregates)
+    aggregates, kinds = [p for p in found.parts if isinstance(p, Aggregate)], aggregated_kinds(build, found.entity)
+    return nodes_noted(build, found) or any(aggregated_fields(build, found.entity, part, kinds) for part in aggregates)
 
 
 def nodes_noted(build: Build, found: Connection) -> bool:
@@ -124,9 +124,9 @@ def nodes_noted(build: Build, found: Connection) -> bool:
     )
 
 
-def aggregated_fields(build: Build, entity: str, part: Aggregate) -> dict[str, tuple[str, ...]]:
+def aggregated_fields(build: Build, entity: str, part: Aggregate, kinds: list[str]) -> dict[str, tuple[str, ...]]:
     """The personal fields whose values an aggregate shows, as keys or as least and greatest value, by entity."""
-    if not aggregated_kinds(build, entity):
+    if not kinds:
         return {}
     paths = [term.path for term in part.terms]
     paths += [(measure.field,) for measure in part.measures() if measure.function in ("min", "max")]

@@ -83,7 +83,7 @@ def rule_seed(model: Model) -> Seed:
     """The default rules, of origin `module:<id>`; those of districts are never touched."""
     types = (
         ("role", "text"), ("entity", "text"), ("actions", "jsonb"), ("fields", "jsonb"), ("condition", "jsonb"),
-        ("purpose", "text"), ("effect", "text"), ("via", "text"), ("origin", "text"), ("version", "integer"),
+        ("purpose", "text"), ("effect", "text"), ("via", "text"), ("dimensions", "jsonb"), ("origin", "text"), ("version", "integer"),
     )  # fmt: skip
     rows = [row for module in model.modules.values() for row in _rules(module)]
     return Seed("wangge.rule", types, rows, "t.origin LIKE 'module:%'", keep=("version",))
@@ -118,6 +118,7 @@ def _rule(id_: UUID, module: str, rule: Rule) -> Record:
         "purpose": rule.purpose,
         "effect": rule.effect.upper(),
         "via": rule.via,
+        "dimensions": msgspec.to_builtins(rule.dimensions) or None,
         "origin": f"module:{module}",
         "version": 1,
     }
