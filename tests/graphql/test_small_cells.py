@@ -11,9 +11,11 @@ import pytest
 import pytest_asyncio
 
 from tests.city import City, eventually
+from tests.graphql.test_commands import wangge
 from tests.graphql.test_read_records import Since
 from tests.policy.holders import area_id, define, hire
 from wangge.cubes.rebuild import Cubes
+from wangge.events.jobs import enqueue
 from wangge.model.load import load_model
 from wangge.modules.discover import discover
 from wangge.sql.catalog import Catalog
@@ -343,3 +345,25 @@ async def test_a_prohibition_takes_the_cube_because_rows_cannot_leave_it(counted
     await define(city_owner, "barred", PERSONS, gone)
     login = await hire(counted, city_owner, "of-barred", ("barred", CITY))
     assert await counted.code(login, "{ persons { aggregate { count } } }") == "document.invalid"
+
+
+async def test_the_command_and_the_nightly_job_count_anew(counted: City, city_owner: Pool) -> None:
+    built = "SELECT built_at FROM wangge.cube WHERE entity = 'base.person'"
+    before = await city_owner.fetchval(built)
+
+    async def queue() -> bool:
+        return bool(await city_owner.fetchval("SELECT to_regclass('jobs.pgqueuer') IS NOT NULL"))
+
+    await eventually(queue)
+    async with Pool(counted.database, "app") as serving, serving.transaction() as connection:
+        await enqueue(connection, "cubes")
+
+    async def done() -> bool:
+        return bool(await city_owner.fetchval(built) > before)
+
+    await eventually(done, 30)
+    status, out, err = await wangge(counted, "cube", "rebuild")
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["base.person", "base.room", "2"]
+    generations = await city_owner.fetch("SELECT DISTINCT generation FROM wangge.cube_cell ORDER BY 1")
+    assert generations == await city_owner.fetch("SELECT generation FROM wangge.cube ORDER BY 1")

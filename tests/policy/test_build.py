@@ -11,10 +11,11 @@ import pytest
 
 from wangge.model.conditions import parse_filter
 from wangge.model.load import load_model
+from wangge.model.types import Dimension
 from wangge.modules.discover import discover
 from wangge.policy.build import build_scope
 from wangge.policy.roles import Roles
-from wangge.policy.scope import Form, Level, Scope
+from wangge.policy.scope import CUBE, Form, Level, Scope
 from wangge.policy.world import Enabled, Facts, HeldPost, StoredRule, World
 from wangge.values import Actor, uuid7
 
@@ -261,6 +262,35 @@ def test_conditions_of_the_post_keep_the_posts_apart() -> None:
     assert shape is not None
     assert shape.grants("list")[0].per_post
     assert len(made.slots[0].posts) == 2
+
+
+def by_sex(**more: Any) -> StoredRule:
+    """A rule that gives counts by sex without rows."""
+    by = (Dimension("area", "community"), Dimension("sex"))
+    return rule("statistician", "base.person", "aggregate", {"sex": "clear"}, dimensions=by, **more)
+
+
+def test_a_rule_with_dimensions_is_a_grant_of_its_own_kind() -> None:
+    found = scope(world(by_sex()), post("statistician", NORTH))
+    person = found.shape.entities["base.person"]
+    (grant,) = person.grants(CUBE)
+    assert {*person.actions} == {CUBE}
+    assert [one.field for one in grant.dimensions] == ["area", "sex"]
+
+
+def test_rows_that_would_have_to_leave_a_cube_take_it() -> None:
+    """A deny over rows, a row condition and a prohibition: two cubes over different rows could be subtracted."""
+    men = {"sex": {"eq": "1"}}
+    denied = world(by_sex(), rule("statistician", "base.person", "aggregate", where=men, effect="DENY"))
+    barred = world(by_sex(), rule("statistician", "base.person", "aggregate", where=men, effect="PROHIBIT"))
+    for policy in (denied, barred, world(by_sex(where=men))):
+        assert "base.person" not in scope(policy, post("statistician", NORTH)).shape.entities
+
+
+def test_a_dimension_that_a_deny_takes_is_none() -> None:
+    denied = world(by_sex(), rule("statistician", "base.person", "aggregate", {"sex": "clear"}, effect="DENY"))
+    (grant,) = scope(denied, post("statistician", NORTH)).shape.entities["base.person"].grants(CUBE)
+    assert [one.field for one in grant.dimensions] == ["area"]
 
 
 def test_casbin_agrees_with_what_it_was_asked() -> None:

@@ -101,6 +101,14 @@ async def test_only_the_security_administrator_has_the_mutations(city: City) -> 
         (rules("mediator", "base.nothing", allow("list")), [("changes/0/entity", "draft.unknown_entity")]),
         (rules("mediator", "casework.case", allow("list")), [("changes/0/entity", "draft.unknown_entity")]),
         (rules("mediator", "base.compound", allow("")), [("changes/0/rules/0/actions", "draft.no_actions")]),
+        (
+            rules("mediator", "base.room", allow("aggregate list", dimensions=["vacant"])),
+            [("changes/0/rules/0/dimensions", "draft.dimensions")],
+        ),
+        (
+            rules("mediator", "base.room", allow("aggregate", dimensions=["number"])),
+            [("changes/0/rules/0/dimensions", "draft.dimensions")],
+        ),
         (rules("mediator", "base.compound", allow("fly")), [("changes/0/rules/0/actions", "draft.unknown_action")]),
         (rules("mediator", "wangge.unit", allow("create")), [("changes/0/rules/0/actions", "draft.unknown_action")]),
         (rules("mediator", "base.compound", allow("do:fly")), [("changes/0/rules/0/actions", "draft.unknown_action")]),
@@ -232,6 +240,22 @@ async def test_a_published_draft_is_obeyed_by_every_worker_within_a_second(city:
             "SELECT action FROM wangge.ledger_entry WHERE actor_name = $1 AND action IN ('publish_rules', 'add_rule')"
         )
         assert {row["action"] for row in await city_owner.fetch(told, ADMIN)} == {"publish_rules", "add_rule"}
+
+
+async def test_a_rule_for_aggregates_without_rows_is_published_with_its_dimensions(
+    city: City, city_owner: Pool
+) -> None:
+    by = ["vacant", {"floor": [3, 6]}, {"area": "TOWNSHIP"}]
+    payload = await publish(city, rules("volunteer", "base.room", allow("aggregate", dimensions=by)))
+    assert payload["errors"] == []
+    stored = await city_owner.fetchval(
+        "SELECT dimensions FROM wangge.rule WHERE role = 'volunteer' AND entity = 'base.room' AND removed_at IS NULL"
+    )
+    assert stored == [
+        {"field": "vacant", "unit": "VALUE", "bands": []},
+        {"field": "floor", "unit": "BAND", "bands": [3.0, 6.0]},
+        {"field": "area", "unit": "township", "bands": []},
+    ]
 
 
 async def test_more_of_a_personal_field_needs_another_security_administrator(city: City) -> None:

@@ -15,7 +15,7 @@ from wangge.cubes.lattice import Lattice
 from wangge.cubes.suppression import SMALLEST, suppress
 
 Cells = Mapping[int, int]
-TREES = (
+TREES: tuple[list[int | None], ...] = (
     [None],
     [None, 0, 0],
     [None, 0, 0, 0, 0],
@@ -101,8 +101,8 @@ def _reduced(basis: list[tuple[int, list[Fraction]]], row: list[Fraction]) -> tu
     for at, known in basis:
         if factor := row[at]:
             row = [a - factor * b for a, b in zip(row, known, strict=True)]
-    at = next((n for n, value in enumerate(row) if value), None)
-    return None if at is None else (at, [value / row[at] for value in row])
+    first = next((n for n, value in enumerate(row) if value), None)
+    return None if first is None else (first, [value / row[first] for value in row])
 
 
 @st.composite
@@ -216,6 +216,14 @@ def test_more_small_cells_may_be_named() -> None:
     counts = lattice.sums(base)
     hidden = suppress(lattice, counts, [lattice.cell(0, {0: 1, 1: 1})])
     assert len(hidden) == 4
+
+
+def test_a_cell_that_protected_another_yesterday_does_so_again() -> None:
+    """Else two nights with the same rows would show what one hides."""
+    lattice = Lattice([None, 0, 0, 0], [], [frozenset()])
+    first = suppress(lattice, {0: 65, 1: 5, 2: 20, 3: 40})
+    later = {0: 83, 1: 5, 2: 42, 3: 36}
+    assert (first, suppress(lattice, later), suppress(lattice, later, before=first)) == ({1, 2}, {1, 3}, {1, 2})
 
 
 def test_the_same_rows_hide_the_same_cells() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -117,8 +117,14 @@ def _name(step: int, unit: str) -> str:
     return {"YEAR": f"{year:04d}", "QUARTER": f"{year:04d}-Q{part + 1}", "MONTH": f"{year:04d}-{part + 1:02d}"}[unit]
 
 
-def count(cube: Wanted, where: Places, domains: Sequence[Sequence[str | None]], rows: Sequence[Row]) -> Counted:
-    """Sum the rows into all margins and leave out what may not be shown."""
+def count(
+    cube: Wanted,
+    where: Places,
+    domains: Sequence[Sequence[str | None]],
+    rows: Sequence[Row],
+    last: Collection[tuple[Any, ...]] | None = None,
+) -> Counted:
+    """Sum the rows into all margins and leave out what may not be shown; `last` are the cells that are shown now."""
     lattice = Lattice(where.parents, [len(values) for values in domains], cube.families)
     at = [{value: n for n, value in enumerate(values, 1)} for values in domains]
     base: dict[int, int] = {}
@@ -133,7 +139,8 @@ def count(cube: Wanted, where: Places, domains: Sequence[Sequence[str | None]], 
                 sums[n][cell] = sums[n].get(cell, 0) + (total or 0)
                 numbers[n][cell] = numbers[n].get(cell, 0) + int(known)
     counts = lattice.sums(base)
-    hidden = suppress(lattice, counts)
+    before = [] if last is None else [c for c in counts if _place(cube, where, lattice, domains, c) not in last]
+    hidden = suppress(lattice, counts, before=frozenset(before))
     shown = {cell: number for cell, number in counts.items() if cell not in hidden}
     measures = [_measured(lattice, counts, hidden, lattice.sums(n)) for n in numbers]
     totals = [lattice.sums(s) for s in sums]
@@ -163,16 +170,19 @@ def _measured(
     return {cell: number for cell, number in numbers.items() if cell not in gone}
 
 
-def _cell(
+def _place(
     cube: Wanted, where: Places, lattice: Lattice, domains: Sequence[Sequence[str | None]], cell: int
-) -> dict[str, Any]:
-    """Where a cell stands."""
+) -> tuple[str, str, bool, tuple[str | None, ...]]:
+    """Where a cell stands: its fields, its area, whether only what lies directly there, its values."""
     node = lattice.node(cell)
     values = [(d, lattice.value(cell, d)) for d in range(len(domains))]
     named = [(cube.dimensions[d].field, domains[d][value - 1]) for d, value in values if value]
-    return {
-        "fields": ",".join(field for field, _ in named),
-        "area": str(where.ids[node]),
-        "direct": where.direct[node],
-        "key": [value for _, value in named],
-    }
+    fields = ",".join(field for field, _ in named)
+    return fields, str(where.ids[node]), where.direct[node], tuple(value for _, value in named)
+
+
+def _cell(
+    cube: Wanted, where: Places, lattice: Lattice, domains: Sequence[Sequence[str | None]], cell: int
+) -> dict[str, Any]:
+    """A cell without its numbers."""
+    return dict(zip(("fields", "area", "direct", "key"), _place(cube, where, lattice, domains, cell), strict=True))

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-import structlog
 
 from ..identity.loading import RULES, rule_of
 from ..sql.catalog import Catalog
@@ -19,7 +18,6 @@ from .counting import Counted, Row, count, domain, statement
 from .places import AREAS, Places, places
 from .wanted import Wanted, wanted
 
-log = structlog.get_logger("wangge.cubes")
 LOCK = 7146009
 CODES = "SELECT code FROM wangge.code_value WHERE table_name = $1 AND removed_at IS NULL ORDER BY sort, code LIMIT $2"
 MOST_CODES = 200
@@ -29,6 +27,8 @@ ON CONFLICT (entity) DO UPDATE SET generation = excluded.generation, built_at = 
   dimensions = excluded.dimensions, cells = excluded.cells, hidden = excluded.hidden"""
 CELL = """INSERT INTO wangge.cube_cell (generation, fields, area, direct, key, count, measures)
 SELECT $1, x.* FROM jsonb_to_recordset($2::jsonb) AS x(fields text, area uuid, direct boolean, key text[], count bigint, measures jsonb)"""
+KNOWN = "SELECT generation FROM wangge.cube WHERE entity = $1 AND dimensions = $2::jsonb"
+SHOWN = "SELECT fields, area, direct, key FROM wangge.cube_cell WHERE generation = $1"
 AT_ONCE = 5000
 """cells of one INSERT."""
 VALUE = "INSERT INTO wangge.cube_value (generation, field, value, ord) SELECT $1, $2, x.v, x.n FROM unnest($3::text[]) WITH ORDINALITY x(v, n)"
@@ -67,11 +67,19 @@ class Cubes:
             where = places(await connection.fetch(AREAS), cube.level, areas=areas)
             rows = [Row(*row.values()) for row in await connection.fetch(*statement(self._catalog, cube))]
             codes = [await self._codes(connection, cube, n) for n in range(len(cube.dimensions))]
+            last = await self._last(connection, cube)
         domains = [domain(self._catalog, cube, n, rows, known) for n, known in enumerate(codes)]
-        counted = await asyncio.to_thread(count, cube, where, domains, rows)
+        counted = await asyncio.to_thread(count, cube, where, domains, rows, last)
         await self._store(cube, where, domains, counted)
-        log.info("cube_rebuilt", entity=cube.entity, rows=counted.rows, shown=len(counted.shown), hidden=counted.hidden)
         return Rebuilt(cube.entity, counted.rows, len(counted.shown), counted.hidden)
+
+    async def _last(self, connection: Any, cube: Wanted) -> set[tuple[Any, ...]] | None:
+        """The cells that are shown now; None where there is no cube by these dimensions."""
+        known = await connection.fetchval(KNOWN, cube.entity, msgspec.to_builtins(cube.dimensions))
+        if known is None:
+            return None
+        rows = await connection.fetch(SHOWN, known)
+        return {(row["fields"], str(row["area"]), row["direct"], tuple(row["key"])) for row in rows}
 
     async def _codes(self, connection: Any, cube: Wanted, n: int) -> list[str]:
         """The codes of a coded dimension."""

@@ -8,7 +8,7 @@ that hang together (decision 0013). Cells that hold nothing hide nothing: a call
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from .determined import Equation, determined
 from .lattice import Lattice, Line
@@ -20,9 +20,14 @@ AT_ONCE = 4000
 still, which can only hide too much."""
 
 
-def suppress(lattice: Lattice, counts: Mapping[int, int], small: Iterable[int] = ()) -> frozenset[int]:
-    """The hidden cells of `counts` (cells that hold something): those below ten, those of `small`, and what protects them."""
-    work = _Work(lattice, counts)
+def suppress(
+    lattice: Lattice, counts: Mapping[int, int], small: Iterable[int] = (), before: Collection[int] = ()
+) -> frozenset[int]:
+    """The hidden cells of `counts` (cells that hold something): those below ten, those of `small`, and what protects them.
+
+    `before`: cells that were not shown the last time; they protect others before any that were, so that nights agree.
+    """
+    work = _Work(lattice, counts, before)
     work.hide(sorted({cell for cell, count in counts.items() if count < SMALLEST} | set(small)))
     while True:
         work.settle()
@@ -35,13 +40,14 @@ def suppress(lattice: Lattice, counts: Mapping[int, int], small: Iterable[int] =
 class _Work:
     """The hiding of one cube."""
 
-    def __init__(self, lattice: Lattice, counts: Mapping[int, int]) -> None:
+    def __init__(self, lattice: Lattice, counts: Mapping[int, int], before: Collection[int]) -> None:
         self.hidden: set[int] = set()
         self._proved: set[int] = set()
         """hidden cells that follow from nothing; hiding more never changes that."""
         self._by_node: dict[int, list[int]] = {}
         self._lattice = lattice
         self._counts = counts
+        self._before = before
         self._waiting: collections.deque[Line] = collections.deque()
         self._upwards = [node for node in lattice.upwards() if lattice.children[node] or lattice.parents[node] is None]
 
@@ -66,8 +72,8 @@ class _Work:
     def _below(self, line: Line) -> list[int]:
         return [cell for cell in self._lattice.below(line) if cell in self._counts]
 
-    def _size(self, cell: int) -> tuple[int, int]:
-        return (self._counts[cell], cell)
+    def _size(self, cell: int) -> tuple[bool, int, int]:
+        return (cell not in self._before, self._counts[cell], cell)
 
     # --- what follows from several lines ---
 

@@ -12,12 +12,12 @@ from ..errors import Invalid
 from ..model.dimensions import AREA_FIELD, AREA_LEVELS
 from ..model.filter import TRUE as TRUE_FILTER
 from ..model.filter import Compare, Every, Filter, Given
-from ..policy.scope import CUBE, Form, Grant, Level
+from ..policy.scope import CUBE, Form, Grant, Level, Scope
 from . import cells
 from .aggregates import DISTRICT_KINDS, MOST_GROUPS, having, order, shown
 from .ast import Aggregate, Connection, Constant, GroupTerm, Measure
 from .notes import NOTHING, Made
-from .rows import TRUE, Build, all_of
+from .rows import TRUE, Build, all_of, any_of
 
 KINDS = {0: ("city",), 1: DISTRICT_KINDS, 2: ("township",), 3: ("community",)}
 RANK = {level: rank for rank, level in enumerate(AREA_LEVELS)}
@@ -211,27 +211,25 @@ class _Question:
 
     def _top(self) -> str:
         """The areas of the caller, and of the question, that do not lie in another of them."""
-        every = _kinds(range(len(AREA_LEVELS)))
         within = f"EXISTS (SELECT 1 FROM wangge.area p WHERE p.id = a.parent AND {self._inside('p')})"
-        return (
-            "SELECT a.id, a.ord, a.ord_end FROM wangge.area a "
-            f"WHERE a.kind IN ({every}) AND {self._inside('a')} AND NOT {within}"
-        )
+        return f"SELECT a.id, a.ord, a.ord_end FROM wangge.area a WHERE {self._inside('a')} AND NOT {within}"
 
     def _inside(self, alias: str) -> str:
         """Whether an area lies whole in a post's area, and in that of the question."""
         return all_of([self._granted(alias), self._asked(alias)])
 
     def _granted(self, alias: str) -> str:
-        slots = sorted({grant.slot for grant in self._grants})
-        if any(self._build.shape.slots[slot] is Form.CITY for slot in slots):
+        """Whether an area lies whole in the area of a grant, and is no finer than its rule goes."""
+        return any_of([all_of([self._reached(alias, grant.slot), _coarse(alias, grant)]) for grant in self._grants])
+
+    def _reached(self, alias: str, slot: int) -> str:
+        if self._build.shape.slots[slot] is Form.CITY:
             return TRUE
 
-        def take(scope: object, _: list[object]) -> str:
-            spans = [span for slot in slots for span in scope.slots[slot].spans]  # type: ignore[attr-defined] # a Scope
-            return "{" + ",".join(f"[{lo},{hi}]" for lo, hi in spans) + "}"
+        def take(scope: Scope, _: list[object]) -> str:
+            return "{" + ",".join(f"[{lo},{hi}]" for lo, hi in scope.slots[slot].spans) + "}"
 
-        ranges = self._build.binder.bind(("spans", *slots), "spans", take, "text")
+        ranges = self._build.binder.bind(("spans", slot), "spans", take, "text")
         return f"int4range({alias}.ord, {alias}.ord_end, '[]') <@ {ranges}::int4multirange"
 
     def _asked(self, alias: str) -> str:
@@ -242,6 +240,12 @@ class _Question:
 
 
 COUNT = "CASE WHEN bool_and(c.count IS NOT NULL) THEN sum(c.count) END"
+
+
+def _coarse(alias: str, grant: Grant) -> str:
+    """Whether an area is of a kind that the rule of a grant goes down to: the community where it names none."""
+    finest = next((one.unit for one in grant.dimensions if one.field == AREA_FIELD), AREA_LEVELS[-1])
+    return f"{alias}.kind IN ({_kinds(range(RANK[finest] + 1))})"
 
 
 def _kinds(ranks: range | list[int]) -> str:
