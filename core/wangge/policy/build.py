@@ -191,7 +191,9 @@ def _united(
     groups: dict[tuple[Any, ...], list[Found]] = {}
     for grant in found:
         reveals = grant.purpose if grant.action == "reveal" else None
-        usual = unraised(world.model, grant.entity, grant.fields, grant.purpose) if grant.action in (*SHOWN, CUBE) else ()
+        usual = (
+            unraised(world.model, grant.entity, grant.fields, grant.purpose) if grant.action in (*SHOWN, CUBE) else ()
+        )
         key = (
             grant.entity,
             grant.action,

@@ -9,14 +9,16 @@ import msgspec
 
 from ..model.filter import Filter
 from ..model.steps import Step, step
-from ..model.types import Model
+from ..model.types import Dimension, Model
 from ..policy.rule_drafts import needs_second
 from ..policy.rule_sets import module_defaults
 from ..policy.world import StoredRule, World
 from .approvals import APPROVED, demonstrates, may_be_asked, ours
 
-OWN = """SELECT id, role, entity, actions, fields, condition, purpose, effect, via, district FROM wangge.rule
+OWN = """SELECT id, role, entity, actions, fields, condition, purpose, effect, via, district,
+  to_jsonb(r) -> 'dimensions' AS dimensions FROM wangge.rule r
 WHERE origin NOT LIKE 'module:%' AND removed_at IS NULL ORDER BY id"""
+"""a database of before has no dimensions."""
 LABEL = ("放宽 {at} 的可见范围：", "Show more of {at} to ")
 
 
@@ -101,5 +103,6 @@ def _stored(row: Any) -> StoredRule:
         purpose=row["purpose"],
         effect=row["effect"],
         via=row["via"],
+        dimensions=msgspec.convert(row["dimensions"] or [], tuple[Dimension, ...]),
         district=row["district"],
     )
