@@ -36,6 +36,7 @@ from .modules.discover import Found, discover
 from .modules.hooks import start
 from .modules.trace import Trace
 from .records.records import Records
+from .records.repeats import forget
 from .records.retention import Schedule
 from .records.sealing import hash_of
 from .runtime import load_runtime
@@ -106,6 +107,15 @@ def _cubes(pool: Pool, catalog: Catalog) -> Handler:
     return work
 
 
+def _repeats(pool: Pool) -> Handler:
+    """The nightly job that removes idempotency keys that were kept long enough."""
+
+    async def work(_: bytes) -> None:
+        await forget(pool)
+
+    return work
+
+
 def build(settings: Settings) -> Any:
     """The application of one worker; raises WanggeError when schemas, modules or services are wrong."""
     configure(settings.log_level)
@@ -120,7 +130,11 @@ def build(settings: Settings) -> Any:
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         sequencer = Sequencer(parts.database, parts.keys)
-        work = {"retention": _retention(parts.records), "cubes": _cubes(pool, engine.catalog)}
+        work = {
+            "retention": _retention(parts.records),
+            "cubes": _cubes(pool, engine.catalog),
+            "repeats": _repeats(pool),
+        }
         jobs = Jobs(parts.database, work, nightly=tuple(work))
         async with pool:
             await scopes.open()

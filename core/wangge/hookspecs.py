@@ -69,5 +69,7 @@ async def before_write(change: Change) -> Patch | None:
 async def before_write_batch(changes: Sequence[Change], records: Any) -> Mapping[UUID, Patch] | None:
     """As `before_write`, with all changes of one call at once and the `records` handle, for rules over several rows.
 
-    Returns patches by row id. Bulk loads call it with up to 10,000 changes.
+    Returns patches by row id. Bulk loads and calls of many rows ask with up to 10,000 changes; rows that `before_write` refused
+    are not among them. A `Rejected` or `Warn` in the place of a patch is about that row alone, and so is one that is raised with
+    `row=change.id`. One that names no row is about all of them: a call in which each row stands for itself asks again in halves.
     """

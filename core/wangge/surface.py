@@ -17,21 +17,21 @@ Entity = TypeVar("Entity")
 class Rejected(Invalid):
     """Refuse a write: nothing is stored. `Rejected("food_safety.licence_expired", field="licenceNo", number=...)`."""
 
-    def __init__(self, code: str, /, *, field: str | None = None, **facts: Any) -> None:
+    def __init__(self, code: str, /, *, field: str | None = None, row: UUID | None = None, **facts: Any) -> None:
         super().__init__(code, code, **facts)
         self.field = field
-        self.row: UUID | None = None
-        """the row that it is about; set by who called the hook."""
+        self.row = row
+        """the row that it is about, for hooks that look at many."""
 
 
 class Warn(Invalid):
     """Ask the caller to confirm: nothing is stored until the same input comes with `confirm: ["code"]`."""
 
-    def __init__(self, code: str, /, *, field: str | None = None, **facts: Any) -> None:
+    def __init__(self, code: str, /, *, field: str | None = None, row: UUID | None = None, **facts: Any) -> None:
         super().__init__(code, code, **facts)
         self.field = field
-        self.row: UUID | None = None
-        """the row that it is about; set by who called the hook."""
+        self.row = row
+        """the row that it is about, for hooks that look at many."""
 
 
 class Flag:

@@ -532,7 +532,14 @@ async def test_children_and_numbers_come_from_elsewhere(zoo: Zoo) -> None:
     )
     assert seen["zooAnimal"]["children1"] == {"nodes": [{"id": cub["id"]}], "totalCount": {"value": 1}}
     names = await zoo.city.data(ADMIN, '{ __type(name: "CreateZooAnimalInput") { inputFields { name } } }')
-    assert {"number1", "children1"} & {f["name"] for f in names["__type"]["inputFields"]} == set()
+    assert {"number1", "children1"} & {f["name"] for f in names["__type"]["inputFields"]} == {"children1"}
+    many = """mutation($i: CreateZooAnimalInput!) { createZooAnimal(input: $i) { node { children1 { nodes { name } } }
+        errors { code path } } }"""
+    area = (await zoo.city.data(ADMIN, "{ areas(first: 1) { nodes { id } } }"))["areas"]["nodes"][0]["id"]
+    given = {"i": {"area": area, "children1": [{"name": "y"}]}}
+    assert (await zoo.city.data(ADMIN, many, given))["createZooAnimal"]["node"] == {
+        "children1": {"nodes": [{"name": "y"}]}
+    }
 
 
 async def test_renamed_fields_keep_their_values(zoo: Zoo, city_database: Database, tmp_path: Path) -> None:

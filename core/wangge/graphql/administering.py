@@ -31,7 +31,7 @@ from ..identity.sessions import end_session, set_password
 from ..identity.tokens import create_token, end_token
 from ..identity.tries import Tries
 from ..policy.scope import Scope
-from ..records.changing import lock
+from ..records.locking import lock
 from ..records.storing import check_fresh
 from ..values import Actor
 

@@ -16,6 +16,7 @@ from graphql import (
     ListValueNode,
     NullValueNode,
     ObjectValueNode,
+    Undefined,
     ValueNode,
     VariableNode,
     get_named_type,
@@ -28,6 +29,8 @@ from graphql import (
 Variables = Mapping[str, Any]
 Take = Callable[[Variables], Any]
 MISSING: Any = object()
+OF_WRITES = "written"
+"""marks the input types of writes."""
 
 
 class Leaf:
@@ -105,8 +108,10 @@ def skeleton(value: Any, type_: Any) -> Any:
     type_ = get_nullable_type(type_)
     if value is None:
         return None
+    named = get_named_type(type_)
+    if OF_WRITES in getattr(named, "extensions", ()):
+        return "written"
     if is_list_type(type_):
-        named = get_named_type(type_)
         if is_input_object_type(named) or is_enum_type(named):
             return tuple([skeleton(v, type_.of_type) for v in value])
         return "list"
@@ -117,10 +122,13 @@ def skeleton(value: Any, type_: Any) -> Any:
     return "value"
 
 
-def plain(tree: Any) -> Any:
-    """The values of a tree in this request: for arguments that are not part of a compiled plan."""
-    if isinstance(tree, Leaf):
-        return tree.value
-    if isinstance(tree, dict):
-        return {name: plain(item) for name, item in tree.items()}
-    return [plain(item) for item in tree]
+def values(
+    nodes: tuple[ArgumentNode, ...] | None, defined: Mapping[str, GraphQLArgument], variables: Variables
+) -> dict[str, Any]:
+    """The given arguments of a field as values of this request, for what no plan is compiled from."""
+    found: dict[str, Any] = {}
+    for node in nodes or ():
+        value = value_from_ast(node.value, defined[node.name.value].type, dict(variables))
+        if value is not Undefined:
+            found[node.name.value] = value
+    return found

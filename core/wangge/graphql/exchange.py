@@ -16,8 +16,8 @@ from ..errors import Invalid, RequestError, Unavailable
 log = structlog.get_logger("wangge.graphql")
 ACCOUNT = "\0account"
 """the key under which a request's account stands beside its variables."""
-ROW = "\0row"
-"""the key under which the id of a row that Python knows stands beside them: one that was written, or named by a global id."""
+ROWS = "\0rows"
+"""the key under which the ids of rows that Python knows stand beside them: those that were written, or one named by a global id."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from graphql import (
@@ -21,7 +22,9 @@ from graphql import (
 
 from ..model.types import Field
 from ..policy.scope import Level
+from ..records.nesting import Nest, nests
 from ..sql.catalog import AREA
+from .arguments import OF_WRITES
 from .operators import group_of
 
 if TYPE_CHECKING:
@@ -191,12 +194,38 @@ class Inputs:
     def write(self, entity: str, action: str) -> GraphQLInputObjectType:
         """`Create<Type>Input` or `Update<Type>Input`: the fields that some grant of the action lets be set."""
         name = f"{action.capitalize()}{self._b.catalog.entity(entity).type}Input"
+        return self._write(name, lambda: self._write_fields(entity, action))
+
+    def _write(self, name: str, fields: Callable[[], dict[str, GraphQLInputField]]) -> GraphQLInputObjectType:
+        """An input type of writes only: no plan depends on what it holds."""
         if name not in self._made:
-            self._made[name] = GraphQLInputObjectType(name, lambda: self._write_fields(entity, action))
+            self._made[name] = GraphQLInputObjectType(name, fields, extensions={OF_WRITES: True})
         return self._made[name]
 
+    def change(self, entity: str) -> GraphQLInputObjectType:
+        """`Update<Plural>Input`: one of many changes."""
+        fields = {
+            "id": GraphQLInputField(GraphQLNonNull(GraphQLID)),
+            "patch": GraphQLInputField(GraphQLNonNull(self.write(entity, "update"))),
+            "ifRevision": GraphQLInputField(GraphQLInt, description="Refuse when the row has another revision."),
+        }
+        plural = self._b.catalog.entity(entity).plural
+        return self._write(f"Update{plural[0].upper()}{plural[1:]}Input", lambda: fields)
+
+    def _nested(self, entity: str, nest: Nest) -> GraphQLInputObjectType:
+        """`Create<Type><Field>Input`: a child that is stored with its parent, which it need not name."""
+        field = nest.field
+        name = f"Create{self._b.declaring_type(entity, field)}{field.name[0].upper()}{field.name[1:]}Input"
+        inverse = self._b.catalog.model.fields_of(nest.child)[nest.inverse].name
+
+        def fields() -> dict[str, GraphQLInputField]:
+            found = self._write_fields(nest.child, "create")
+            return {n: f for n, f in found.items() if n != inverse} or {"_": GraphQLInputField(GraphQLBoolean)}
+
+        return self._write(name, fields)
+
     def _write_fields(self, entity: str, action: str) -> dict[str, GraphQLInputField]:
-        """Settable fields; a create may bring its own id, and the area or unit that the row belongs to."""
+        """Settable fields; a create may bring its own id, the area or unit that the row belongs to, and children."""
         fields: dict[str, GraphQLInputField] = {}
         if action == "create":
             fields["id"] = GraphQLInputField(GraphQLID, description="A fresh uuidv7.")
@@ -212,6 +241,9 @@ class Inputs:
             if field.expression is None and rights.best(action, field.id) == Level.CLEAR:
                 type_ = self._input_type(self._b.declaring_type(entity, field), field)
                 fields[field.name] = GraphQLInputField(type_, description=field.label.of(self._b.language))
+        for nest in nests(self._b.catalog.model, self._b.shape, entity).values() if action == "create" else ():
+            many = GraphQLList(GraphQLNonNull(self._nested(entity, nest)))
+            fields[nest.field.name] = GraphQLInputField(many, description=nest.field.label.of(self._b.language))
         return fields or {"_": GraphQLInputField(GraphQLBoolean)}
 
     def _input_type(self, type_name: str, field: Field) -> GraphQLInputType:

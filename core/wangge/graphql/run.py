@@ -29,21 +29,21 @@ from ..records.outcome import StaleScope
 from ..records.storing import stale
 from ..sql.ast import ByIds
 from ..sql.compile import compile_root
-from .arguments import Variables, arguments, plain
-from .exchange import ACCOUNT, ROW, Answer, Request, body, plain_error, translated
+from .arguments import Variables, values
+from .exchange import ACCOUNT, ROWS, Answer, Request, body, plain_error, translated
 from .filters import Params
 from .handwritten import Context, Execution
 from .limits import check_cost, cost_of
 from .plans import CallerSchema, Operation, OtherRoot, Plan, ReadRoot
 from .reading import Why
 from .schema import META
-from .writes import first_id, problems, write
+from .writes import problems, write, written
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 
-NO_NODE = ("__typename", "id", "errors", "warnings")
+NO_NODE = ("__typename", "id", "ids", "errors", "warnings")
 """fields of a payload that are no node."""
 
 
@@ -126,8 +126,7 @@ class Run:
     async def _node(self, connection: Any, root: OtherRoot) -> bytes:
         """The object behind a global id; an id of nothing, of a type or of a row that the caller may not see gives null."""
         assert root.field is not None
-        tree = arguments(root.nodes[0].arguments, root.field.args, self._variables)["nodeId"]
-        type_, row = open_node_id(plain(tree))
+        type_, row = open_node_id(values(root.nodes[0].arguments, root.field.args, self._variables)["nodeId"])
         builder = self._caller.builder
         entity = builder.entity_of_type.get(type_, "")
         if not entity or entity not in builder.kinds(entity, "get"):
@@ -136,8 +135,8 @@ class Run:
         read = self._row_read(root, f"{root.key} {entity}", sets, entity)
         self._charge(read.total(self._variables))
         try:
-            values = read.params.values({**self._variables, ROW: row})
-            body = await self._engine.reader.fetch(connection, read.statement, self._scope, values, self._why(root.key))
+            taken = read.params.values({**self._variables, ROWS: [row]})
+            body = await self._engine.reader.fetch(connection, read.statement, self._scope, taken, self._why(root.key))
         except (RequestError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -247,8 +246,8 @@ class Run:
         """One call of the one door, and the node as a read would show it."""
         assert root.field is not None
         facts = root.field.extensions[META]
-        trees = arguments(root.nodes[0].arguments, root.field.args, self._variables)
-        given = {name: plain(tree) for name, tree in trees.items()}
+        given = values(root.nodes[0].arguments, root.field.args, self._variables)
+        count = len(given.get("inputs") or given.get("ids") or ()) if facts["many"] else 1
         selector = self._engine.selector(self._caller, self._operation, self._variables, Params())
         payload = get_named_type(root.field.type)
         assert isinstance(payload, GraphQLObjectType)
@@ -256,11 +255,12 @@ class Run:
         for key, nodes in asked.items():  # before anything is written
             if nodes[0].name.value not in NO_NODE:
                 sets = [n.selection_set for n in nodes if n.selection_set]
-                self._charge(self._row_read(root, key, sets, facts["entity"]).total(self._variables))
+                self._charge(count * self._row_read(root, key, sets, facts["entity"]).total(self._variables))
         outcome = await self._written(facts, given)
+        ids = written(outcome, count)
         done: dict[str, Any] = {}
         for key, nodes in asked.items():
-            done[key] = await self._part(root, key, nodes, payload, outcome)
+            done[key] = await self._part(root, key, nodes, payload, outcome, ids)
         return msgspec.json.encode(done)
 
     async def _written(self, facts: Mapping[str, Any], given: dict[str, Any]) -> Any:
@@ -276,7 +276,13 @@ class Run:
         return await write(engine._records, engine.catalog, self._scope, facts, given, self._language)
 
     async def _part(
-        self, root: OtherRoot, key: str, nodes: list[FieldNode], payload: GraphQLObjectType, outcome: Any
+        self,
+        root: OtherRoot,
+        key: str,
+        nodes: list[FieldNode],
+        payload: GraphQLObjectType,
+        outcome: Any,
+        ids: list[str | None],
     ) -> Any:
         """One field of a payload."""
         assert root.field is not None
@@ -290,22 +296,23 @@ class Run:
             assert isinstance(type_, GraphQLObjectType)
             keys = [(key, found[0].name.value) for key, found in selector.collect(sets, type_).items()]
             return problems(getattr(outcome, name), keys, self._engine.catalog, entity)
-        written = first_id(outcome)
-        if written is None or name == "id":
-            return str(written) if written is not None else None
+        if name in ("id", "ids"):
+            return ids if name == "ids" else ids[0]
+        if not any(ids):
+            return ids if name == "nodes" else None
         read = self._row_read(root, key, sets, entity)
-        values = read.params.values({**self._variables, ROW: written})
-        body = await self._engine.reader.fetch(None, read.statement, self._scope, values, self._why(payload.name))
-        return msgspec.Raw(body[1:-1] or b"null")
+        taken = read.params.values({**self._variables, ROWS: ids})
+        body = await self._engine.reader.fetch(None, read.statement, self._scope, taken, self._why(payload.name))
+        return msgspec.Raw(body if name == "nodes" else body[1:-1] or b"null")
 
     def _row_read(self, root: OtherRoot, key: str, sets: list[SelectionSetNode], entity: str) -> ReadRoot:
-        """What reads one row of `entity` whose id Python knows, kept with the plan as long as the Scope has the plan's shape."""
+        """What reads rows of `entity` whose ids Python knows, kept with the plan as long as the Scope has the plan's shape."""
         planned = self._scope.shape.key == self._caller.builder.shape.key
         if planned and key in root.reads:
             return root.reads[key]
         params = Params()
         selector = self._engine.selector(self._caller, self._operation, self._variables, params)
-        ids = params.add(lambda variables: [str(variables[ROW])])
+        ids = params.add(lambda variables: variables[ROWS])
         asked = ByIds(ids, selector.selections(sets, entity, "get"))
         read = ReadRoot(key, compile_root(self._engine.catalog, self._scope.shape, asked), params, cost_of(asked))
         if planned:

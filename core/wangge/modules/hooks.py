@@ -23,8 +23,8 @@ from .trace import Trace
 
 log = structlog.get_logger("wangge.modules")
 Functions = dict[str, Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]]
-Asked = tuple[UUID, Warn]
-"""a row and the warning that was confirmed for it."""
+Told = tuple[UUID, Rejected | Warn]
+"""a row and what was said of it."""
 MOMENTS = frozenset(("before_write", "before_write_batch"))
 """Hooks that are `async def`; all others are `def`."""
 
@@ -85,40 +85,73 @@ class Hooks:
 
     async def before_write(
         self, changes: Sequence[Change], records: Any, modules: frozenset[str], confirmed: frozenset[str] = frozenset()
-    ) -> tuple[Mapping[UUID, Patch], Sequence[Asked]]:
-        """The merged patches of all hooks, by row id, and the warnings that were confirmed.
+    ) -> Answer:
+        """What all hooks say. A row that one refuses is not shown to those of whole batches.
 
-        Raises `Rejected`, HookConflict, or `Warn` unless it is confirmed; the first two kinds say in `row` which row it is.
+        Raises HookConflict, and `Rejected` or `Warn` of a batch of several rows in which no row is named.
         """
-        heard: list[Asked] = []
-        patches: dict[UUID, dict[str, Any]] = {}
-        owner: dict[tuple[UUID, str], str] = {}
+        answer = Answer()
+        refused: set[UUID] = set()
         for module, call in self._calls("before_write", modules):
             for change in changes:
-                with _told(module, "before_write", change.id, confirmed, heard):
-                    patch = await self.trace.steps(module, call(change=change))
-                    _merge(patches, owner, module, change.id, patch)
+                made: Any = None
+                try:
+                    with _told(module, "before_write"):
+                        made = await self.trace.steps(module, call(change=change))
+                except (Rejected, Warn) as error:
+                    made = error
+                answer.take(module, "before_write", change.id, made, confirmed)
+            refused |= {row for row, _ in answer.refused}
         for module, call in self._calls("before_write_batch", modules):
-            with _told(module, "before_write_batch", changes[0].id, confirmed, heard):
-                made = await self.trace.steps(module, call(changes=changes, records=records))
-                for row, patch in (made or {}).items():
-                    _merge(patches, owner, module, row, patch)
-        return patches, heard
+            asked = [change for change in changes if change.id not in refused] if refused else changes
+            if asked:
+                for row, made in (await self._batch(module, call, asked, records, confirmed)).items():
+                    answer.take(module, "before_write_batch", row, made, confirmed)
+                refused |= {row for row, _ in answer.refused}
+        return answer
+
+    async def _batch(
+        self, module: str, call: Callable[..., Any], changes: Sequence[Change], records: Any, confirmed: frozenset[str]
+    ) -> Mapping[UUID, Any]:
+        """The patches and refusals of one batch; one that it raises is about the row that it names, or about all."""
+        try:
+            with _told(module, "before_write_batch"):
+                return await self.trace.steps(module, call(changes=changes, records=records)) or {}
+        except (Rejected, Warn) as error:
+            known = {change.id for change in changes}
+            row = error.row if error.row in known else changes[0].id if len(changes) == 1 else None
+            if row is None and isinstance(error, Warn) and error.code in confirmed:
+                return {change.id: error for change in changes}
+            if row is None:
+                raise
+            return {row: error}
+
+
+class Answer:
+    """What the modules say of rows: patches, refusals, warnings that the caller confirmed."""
+
+    def __init__(self) -> None:
+        self.patches: dict[UUID, dict[str, Any]] = {}
+        self.refused: list[Told] = []
+        self.confirmed: list[Told] = []
+        self._owner: dict[tuple[UUID, str], str] = {}
+
+    def take(self, module: str, hook: str, row: UUID, made: Any, confirmed: frozenset[str]) -> None:
+        """Add what one module says of one row. Raises HookConflict."""
+        if isinstance(made, Warn) and made.code in confirmed:
+            self.confirmed.append((row, made))
+        elif isinstance(made, Rejected | Warn):
+            self.refused.append((row, made))
+        elif made is not None:
+            with _told(module, hook):
+                _merge(self.patches, self._owner, module, row, made)
 
 
 @contextmanager
-def _told(module: str, hook: str, row: UUID, confirmed: frozenset[str], heard: list[Asked]) -> Iterator[None]:
-    """A deliberate refusal passes with the row that it is about; any other exception names the module and hides its text."""
+def _told(module: str, hook: str) -> Iterator[None]:
+    """A deliberate refusal passes; any other exception names the module and hides its text."""
     try:
         yield
-    except Warn as warning:
-        if warning.code not in confirmed:
-            warning.row = row
-            raise
-        heard.append((row, warning))
-    except Rejected as refusal:
-        refusal.row = row
-        raise
     except RequestError:
         raise
     except Exception as error:

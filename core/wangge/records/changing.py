@@ -2,96 +2,35 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from ..errors import Conflict, Denied
+from ..errors import Denied
 from ..model.types import Operation
-from ..policy.scope import NOTHING, Grant, Scope
+from ..policy.scope import NOTHING, Scope
 from .creating import call_hooks, check_after, claim
-from .draft import Draft, Order, check_required, check_rules, check_targets, missing, not_settable, refuse, settable
+from .draft import (
+    Draft,
+    Order,
+    Refused,
+    check_required,
+    check_rules,
+    check_targets,
+    missing,
+    not_settable,
+    refuse,
+    settable,
+    sift,
+)
 from .inputs import Parsed, parse_field, parse_input
 from .kit import Kit
+from .locking import Asked, Locked, check_revision, draft_of, faulty, located, lock, lock_all, unfit
 from .outcome import Fault
-from .placing import Place, reaches
-from .rows import EXACT
-from .storing import enter_candidate, update
+from .placing import reaches
+from .storing import enter_candidates, update
 
-ERASED = "SELECT EXISTS (SELECT 1 FROM wangge.erased WHERE row_id = $1 AND kind = 'erase')"
-
-
-class Locked:
-    """A row that is locked for this transaction: its columns, its values, the grants that reach it."""
-
-    def __init__(self, stored: Mapping[str, Any], values: dict[str, Any], grants: list[Grant]) -> None:
-        self.stored = stored
-        self.values = values
-        self.grants = grants
-
-
-async def lock(
-    kit: Kit, connection: Any, scope: Scope, entity: str, row: UUID, action: str, *, removed: bool | None = False
-) -> Locked:
-    """Lock a row that some grant of `action` reaches. Raises Denied for one that is missing, out of reach, or erased.
-
-    So does one that is removed, or, with `removed`, one that is not; None takes both.
-    """
-    grants = (scope.shape.entity(entity) or NOTHING).grants(action)
-    if not grants or entity not in kit.model.entities:
-        raise Denied("write.not_allowed", "the caller may not do this", entity=entity)
-    guard = kit.guard(scope, entity, action, lock=True)
-    found = await connection.fetchval(guard.sql, *guard.bind(scope, [[row]]))
-    answer = EXACT.decode(found) if found is not None else None
-    gone = answer is not None and answer["row"].get("removed_at") is not None
-    if answer is None or removed not in (None, gone) or (gone and await _erased(connection, row)):
-        raise Denied("row.unknown", "there is no such record for the caller")
-    stored = answer["row"]
-    sheets = await kit.rows.sheets(connection, entity, [row])
-    return Locked(stored, kit.rows.assemble(entity, stored, sheets.get(row)), [grants[n] for n in answer["grants"]])
-
-
-async def _erased(connection: Any, row: UUID) -> bool:
-    """Whether only a stub of a row is left."""
-    return bool(await connection.fetchval(ERASED, row))
-
-
-def check_revision(locked: Locked, if_revision: int | None) -> None:
-    """Raises Conflict when the row is not at the revision that the caller knows."""
-    present = locked.stored["revision"]
-    if if_revision is not None and if_revision != present:
-        raise Conflict("row.changed", "another write came first: load the record again", revision=present)
-
-
-def draft_of(entity: str, row: UUID, locked: Locked, parsed: Parsed) -> Draft:
-    """The row as it is with what the caller changes."""
-    fields = {k: v for k, v in locked.values.items() if k not in IMPLICIT}
-    stored = locked.stored
-    place = Place(
-        UUID(stored["area_id"]) if stored.get("area_id") else None,
-        stored.get("area_ord"),
-        UUID(stored["district_id"]) if stored.get("district_id") else None,
-        UUID(stored["unit_id"]) if stored.get("unit_id") else None,
-        stored.get("unit_ord"),
-    )
-    return Draft(
-        index=0,
-        entity=entity,
-        id=row,
-        now=dt.datetime.now(dt.UTC),
-        values={**fields, **parsed.values},
-        given=parsed.given,
-        named=frozenset(parsed.values),
-        before=locked.values,
-        place=place,
-        faults=parsed.faults,
-        warnings=[],
-        flags=[],
-    )
-
-
-IMPLICIT = frozenset(("id", "revision", "createdAt", "updatedAt", "removedAt", "area", "district", "unit"))
+CLAIM = "INSERT INTO wangge.claim (constraint_name, key_hash, row_id, contested) VALUES ($1, $2, $3, $4)"
 
 
 async def change(
@@ -101,97 +40,159 @@ async def change(
     """Update a row. Raises Refused, Denied, Conflict."""
     locked = await lock(kit, connection, scope, entity, row, "update")
     check_revision(locked, if_revision)
-    fields = kit.rows.tables(entity).fields
-    kind = kit.model.root_scope(entity).kind
-    parsed = parse_input(fields, kind, patch, lambda name: settable(locked.grants, name))
-    parsed.id = None
-    draft = draft_of(entity, row, locked, parsed)
-    draft.faults += missing(kit, draft)
-    await finish(kit, connection, scope, draft, locked, order, records, kind="update", action="update")
+    draft = _patched(kit, entity, locked, Asked(0, row, patch))
+    await finish(kit, connection, scope, [draft], {row: locked}, order, records, kind="update", action="update")
     return row
 
 
+async def change_all(
+    kit: Kit, connection: Any, scope: Scope, entity: str, asked: Sequence[Asked], order: Order, records: Any,
+    unfit_as: str | None = None,
+) -> list[Draft]:  # fmt: skip
+    """Update rows; a row that is missing, or at another revision, is a fault of its input. Raises Refused, Denied.
+
+    `unfit_as` is the code of such a fault when the caller did not ask for a change by id.
+    """
+    locked = await lock_all(kit, connection, scope, entity, [one.id for one in asked], "update")
+    drafts: list[Draft] = []
+    seen: set[UUID] = set()
+    for one in asked:
+        found = locked.get(one.id)
+        fault = unfit(one, found, seen)
+        fault = Fault(unfit_as) if fault is not None and unfit_as is not None else fault
+        drafts.append(
+            faulty(entity, one, fault) if found is None or fault is not None else _patched(kit, entity, found, one)
+        )
+        seen.add(one.id)
+    await finish(kit, connection, scope, drafts, locked, order, records, kind="update", action="update")
+    return drafts
+
+
+def _patched(kit: Kit, entity: str, locked: Locked, asked: Asked) -> Draft:
+    """A locked row with what is to be changed."""
+    fields = kit.rows.tables(entity).fields
+    kind = kit.model.root_scope(entity).kind
+    parsed = parse_input(fields, kind, asked.patch, lambda name: settable(locked.grants, name))
+    parsed.id = None
+    draft = draft_of(entity, asked.id, locked, parsed, asked.index)
+    draft.faults += missing(kit, draft)
+    return draft
+
+
 async def finish(
-    kit: Kit, connection: Any, scope: Scope, draft: Draft, locked: Locked, order: Order, records: Any, *, kind: str, action: str
+    kit: Kit, connection: Any, scope: Scope, drafts: Sequence[Draft], locked: Mapping[UUID, Locked], order: Order,
+    records: Any, *, kind: str, action: str,
 ) -> None:  # fmt: skip
-    """Check a changed row, ask the modules, store it, and see that it stays within reach."""
-    refuse(kit, [draft], order)
-    draft.faults += not_settable(locked.grants, draft) if action == "update" else []
-    await _place(kit, connection, scope, draft)
-    await check_targets(kit, connection, scope, draft, draft.changed())
-    await check_required(kit, connection, scope, draft)
-    refuse(kit, [draft], order)
-    if kit.hooks.writes_of(kit.concerned(draft.entity, scope.shape.modules)):
-        await call_hooks(kit, scope, [draft], records, order)
-        refuse(kit, [draft], order)
-    await check_rules(kit, connection, scope, draft)
-    await _claim(kit, connection, scope, draft)
-    refuse(kit, [draft], order)
-    moved = draft.place.area_id != _uuid(locked.stored.get("area_id")) or draft.place.unit_id != _uuid(
-        locked.stored.get("unit_id")
-    )
-    changed = draft.changed()
-    if not changed and not moved and kind == "update":
-        return
-    await update(kit, connection, draft, locked.stored, scope.actor, order, kind=kind, action=action)
-    await _follow(kit, connection, draft)
-    await check_after(kit, connection, scope, [draft], action, order)
+    """Check changed rows, ask the modules, store them, and see that they stay within reach."""
+    kept = sift(kit, drafts, order)
+    for draft in kept if action == "update" else ():
+        draft.faults += not_settable(locked[draft.id].grants, draft)
+    await _place(kit, connection, scope, kept)
+    await check_targets(kit, connection, scope, kept, {draft.id: draft.changed() for draft in kept})
+    await check_required(kit, connection, scope, kept)
+    kept = sift(kit, kept, order)
+    if kept and kit.hooks.writes_of(kit.concerned(kept[0].entity, scope.shape.modules)):
+        await call_hooks(kit, scope, kept, records, order)
+        kept = sift(kit, kept, order)
+    await check_rules(kit, connection, scope, kept)
+    kept = sift(kit, kept, order)
+    await _claim(kit, connection, scope, kept, order)
+    refuse(kit, kept, order)  # claims were given up: what is wrong now has to be undone
+    stored = {draft.id: locked[draft.id].stored for draft in kept}
+    kept = [d for d in kept if kind != "update" or d.changed() or _moved(d, stored[d.id])]
+    if kept:
+        await update(kit, connection, kept, stored, scope.actor, order, kind=kind, action=action)
+        await _follow(kit, connection, kept)
+        await check_after(kit, connection, scope, kept, action, order)
+
+
+def _moved(draft: Draft, stored: Mapping[str, Any]) -> bool:
+    """Whether a row is put into another area or unit."""
+    place = draft.place
+    return place.area_id != _uuid(stored.get("area_id")) or place.unit_id != _uuid(stored.get("unit_id"))
 
 
 def _uuid(text: str | None) -> UUID | None:
     return UUID(text) if text else None
 
 
-async def _place(kit: Kit, connection: Any, scope: Scope, draft: Draft) -> None:
-    """Where the row lies after the change: it moves only when its area, or what it is derived from, was changed."""
-    assert draft.before is not None
+async def _place(kit: Kit, connection: Any, scope: Scope, drafts: Sequence[Draft]) -> None:
+    """Where rows lie after the change: they move only when their area, or what it is derived from, was changed."""
+    moving = [draft for draft in drafts if _may_move(kit, draft)]
+    if not moving:
+        return
+    entity = moving[0].entity
+    grants = (scope.shape.entity(entity) or NOTHING).grants("update")
+    places = await kit.places.find_all(connection, scope, entity, [(d.values, d.given) for d in moving])
+    for draft, place in zip(moving, places, strict=True):
+        if isinstance(place, Fault):
+            draft.faults.append(place)
+            continue
+        draft.place = place
+        if draft.given and not any(reaches(kit.model, scope, g, entity, place, draft.values) for g in grants):
+            name = next(iter(draft.given))
+            draft.faults.append(Fault(f"{name}.unknown", (name,)))  # as if it did not exist
+
+
+def _may_move(kit: Kit, draft: Draft) -> bool:
+    """Whether a change says anew where a row lies."""
+    if draft.given:
+        return True
     derived = kit.places.derives(draft.entity)
-    if not draft.given and not set(derived) & set(draft.changed()):
-        return
-    if not draft.given and not any(draft.values.get(name) is not None for name in derived):
-        return
-    try:
-        draft.place = await kit.places.find(connection, scope, draft.entity, draft.values, draft.given)
-    except Fault as fault:
-        draft.faults.append(fault)
-        return
-    grants = (scope.shape.entity(draft.entity) or NOTHING).grants("update")
-    if draft.given and not any(reaches(kit.model, scope, g, draft.entity, draft.place, draft.values) for g in grants):
-        name = next(iter(draft.given))
-        draft.faults.append(Fault(f"{name}.unknown", (name,)))  # as if it did not exist
+    return bool(set(derived) & set(draft.changed())) and any(draft.values.get(name) is not None for name in derived)
 
 
-async def _claim(kit: Kit, connection: Any, scope: Scope, draft: Draft) -> None:
+async def _claim(kit: Kit, connection: Any, scope: Scope, drafts: Sequence[Draft], order: Order) -> None:
     """Give up the claims of old values and take those of new ones."""
-    assert draft.before is not None
-    old = {claim.key_hash for claim in kit.claims.of(draft.entity, draft.before)}
-    wanted = {claim.key_hash for claim in kit.claims.of(draft.entity, draft.values)}
-    if wanted == old:
+    if not drafts or not kit.claims.uniques(drafts[0].entity):
         return
-    await kit.claims.give_up(connection, draft.id, old - wanted)
-    for _, one, contested, holder in await claim(kit, connection, scope, [draft], kept=old):
-        await enter_candidate(connection, draft, holder, one.name)
-        sql = "INSERT INTO wangge.claim (constraint_name, key_hash, row_id, contested) VALUES ($1, $2, $3, $4)"
-        await connection.execute(sql, one.name, one.key_hash, draft.id, contested)
+    old = {d.id: {claim.key_hash for claim in kit.claims.of(d.entity, d.before or {})} for d in drafts}
+    wanted = {d.id: {claim.key_hash for claim in kit.claims.of(d.entity, d.values)} for d in drafts}
+    changed = [draft for draft in drafts if wanted[draft.id] != old[draft.id]]
+    if not changed:
+        return
+    gone = [(d.id, key) for d in changed for key in sorted(old[d.id] - wanted[d.id])]
+    await kit.claims.give_up(connection, gone)
+    claims = await claim(kit, connection, scope, changed, kept=old)
+    refuse(kit, changed, order)
+    await enter_candidates(connection, [(d, holder, one.name) for d, one, _, holder in claims])
+    if claims:
+        await connection.executemany(CLAIM, [(one.name, one.key_hash, d.id, x) for d, one, x, _ in claims])
 
 
-async def _follow(kit: Kit, connection: Any, draft: Draft) -> None:
-    """What the row linked before, and links now, is placed again."""
-    for link in kit.following.links(draft.entity):
-        both = [(draft.before or {}).get(link.ref.id), draft.values.get(link.ref.id)]
-        await kit.following.relink(connection, link.upper.name, [row for row in both if row is not None])
+async def _follow(kit: Kit, connection: Any, drafts: Sequence[Draft]) -> None:
+    """What the rows linked before, and link now, is placed again."""
+    for link in kit.following.links(drafts[0].entity) if drafts else ():
+        name = link.ref.id
+        both = [row for d in drafts for row in ((d.before or {}).get(name), d.values.get(name)) if row is not None]
+        await kit.following.relink(connection, link.upper.name, both)
 
 
 async def put_away(
     kit: Kit, connection: Any, scope: Scope, entity: str, row: UUID, order: Order, *, removed: bool
 ) -> UUID:
     """Remove a row, or restore it. Raises Denied."""
-    action = "remove" if removed else "restore"
-    locked = await lock(kit, connection, scope, entity, row, action, removed=not removed)
-    draft = draft_of(entity, row, locked, Parsed({}, {}, []))
-    await update(kit, connection, draft, locked.stored, scope.actor, order, kind=action, action=action, removed=removed)
-    await _follow(kit, connection, draft)
+    try:
+        await put_away_all(kit, connection, scope, entity, [Asked(0, row)], order, removed=removed)
+    except Refused:
+        raise Denied("row.unknown", "there is no such record for the caller") from None
     return row
+
+
+async def put_away_all(
+    kit: Kit, connection: Any, scope: Scope, entity: str, asked: Sequence[Asked], order: Order, *, removed: bool
+) -> list[Draft]:
+    """Remove rows, or restore them; a row that is missing is a fault of its input. Raises Refused, Denied."""
+    action = "remove" if removed else "restore"
+    rows = [one.id for one in asked]
+    locked = await lock_all(kit, connection, scope, entity, rows, action, removed=not removed)
+    drafts = located(entity, asked, locked)
+    kept = sift(kit, drafts, order)
+    if kept:
+        stored = {draft.id: locked[draft.id].stored for draft in kept}
+        await update(kit, connection, kept, stored, scope.actor, order, kind=action, action=action, removed=removed)
+        await _follow(kit, connection, kept)
+    return drafts
 
 
 async def carry_out(
@@ -222,7 +223,7 @@ async def carry_out(
         context = kit.checks.context(scope, locked.values, locked.values, draft.now)
         if not await kit.checks.holds(connection, scope, context, operation.guard, entity):
             draft.faults.append(Fault("operation.not_now"))
-    await finish(kit, connection, scope, draft, locked, order, records, kind="operation", action=f"do:{name}")
+    await finish(kit, connection, scope, [draft], {row: locked}, order, records, kind="operation", action=f"do:{name}")
     return row
 
 

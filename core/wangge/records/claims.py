@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,10 @@ HOLDERS = (
     "AND valid = '(,)'::tstzrange"
 )
 CONTESTED = "SELECT key_hash, row_id FROM wangge.claim WHERE key_hash = ANY($1::bytea[]) AND contested"
-GIVE_UP = "DELETE FROM wangge.claim WHERE row_id = $1 AND key_hash = ANY($2::bytea[]) AND valid = '(,)'::tstzrange"
+GIVE_UP = (
+    "DELETE FROM wangge.claim c USING unnest($1::uuid[], $2::bytea[]) g(row_id, key_hash) "
+    "WHERE c.row_id = g.row_id AND c.key_hash = g.key_hash AND c.valid = '(,)'::tstzrange"
+)
 MOVE_UP = (
     "UPDATE wangge.claim c SET contested = FALSE FROM (SELECT DISTINCT ON (key_hash) key_hash, row_id FROM wangge.claim w "
     "WHERE w.key_hash = ANY($1::bytea[]) AND w.contested AND NOT EXISTS (SELECT 1 FROM wangge.claim h "
@@ -27,7 +30,9 @@ MOVE_UP = (
 CANDIDATE = (
     "INSERT INTO wangge.duplicate_candidate (id, revision, created_at, updated_at, area_id, area_ord, district_id, "
     'entity, first, second, "constraint", state) '
-    "SELECT uuidv7(), 1, now(), now(), $1, $2, $3, $4, $5, $6, $7, 'OPEN' WHERE $5::text IS NOT NULL"
+    "SELECT uuidv7(), 1, now(), now(), x.area, x.ord, x.district, $1, x.first, x.second, x.name, 'OPEN' FROM "
+    "unnest($2::uuid[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::text[]) "
+    "x(area, ord, district, first, second, name) WHERE x.first IS NOT NULL"
 )
 
 
@@ -89,11 +94,11 @@ class Claims:
                 rows.setdefault(bytes(row["key_hash"]), set()).add(row["row_id"])
         return rows
 
-    async def give_up(self, connection: Any, row: UUID, keys: set[bytes]) -> None:
-        """A row holds these keys no longer: of those that contested one, the oldest holds it now."""
-        if keys:
-            await connection.execute(GIVE_UP, row, sorted(keys))
-            await connection.execute(MOVE_UP, sorted(keys))
+    async def give_up(self, connection: Any, pairs: Sequence[tuple[UUID, bytes]]) -> None:
+        """Rows hold these keys no longer: of those that contested one, the oldest holds it now."""
+        if pairs:
+            await connection.execute(GIVE_UP, [row for row, _ in pairs], [key for _, key in pairs])
+            await connection.execute(MOVE_UP, sorted({key for _, key in pairs}))
 
 
 def is_claimed(unique: Unique, fields: Mapping[str, Field]) -> bool:

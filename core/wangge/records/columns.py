@@ -179,6 +179,8 @@ def _partial(value: Any) -> str:
 
 
 WIRE = msgspec.json.Encoder(enc_hook=_partial)
+SORTED = msgspec.json.Encoder(enc_hook=_partial, order="deterministic")
+"""The same bytes for the same input, in whatever order its fields came."""
 STORED = msgspec.json.Encoder(decimal_format="number")
 """What came out of the database's JSON, back into JSON."""
 

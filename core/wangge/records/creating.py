@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from ..errors import Denied
 from ..policy.scope import NOTHING, Grant, Scope
-from ..surface import Warn
+from ..surface import Rejected, Warn
 from ..values import Change, uuid7
 from .claims import Claim
 from .draft import (
     REFUSALS,
     Draft,
+    Item,
     Order,
     check_required,
     check_rules,
@@ -24,31 +26,38 @@ from .draft import (
     not_settable,
     refuse,
     settable,
+    sift,
     take_patch,
 )
 from .inputs import fill_defaults, parse_input
+from .keeping import check_keys
 from .kit import Kit
-from .numbers import issue
+from .numbers import issue_all
 from .outcome import Fault
 from .placing import reaches
 from .rows import EXACT
-from .storing import enter_candidate, insert, raise_flags
+from .storing import enter_candidates, insert, raise_flags
 
 Claimed = tuple[Draft, Claim, bool, UUID | None]
+NONE_KEPT: Mapping[UUID, Container[bytes]] = {}
+CODE_OF = "SELECT id, code FROM wangge.area WHERE id = ANY($1::uuid[])"
 
 
-def draft_all(kit: Kit, scope: Scope, entity: str, inputs: Sequence[Mapping[str, Any]]) -> list[Draft]:
+def draft_all(kit: Kit, scope: Scope, entity: str, items: Sequence[Item]) -> list[Draft]:
     """Parse the inputs. Raises Denied when the caller may not create such rows anywhere."""
     grants = create_grants(kit, scope, entity)
     fields = kit.rows.tables(entity).fields
     kind = kit.model.root_scope(entity).kind
     now = dt.datetime.now(dt.UTC)
     drafts = []
-    for index, wire in enumerate(inputs):
-        parsed = parse_input(fields, kind, wire, lambda name: settable(grants, name))
+    may = functools.cache(lambda name: settable(grants, name))
+    for item in items:
+        parsed = parse_input(fields, kind, item.wire, may)
         drafts.append(
             Draft(
-                index=index,
+                index=item.index,
+                at=item.at,
+                chosen=parsed.id is not None,
                 entity=entity,
                 id=parsed.id or uuid7(),
                 now=now,
@@ -74,45 +83,56 @@ def create_grants(kit: Kit, scope: Scope, entity: str) -> tuple[Grant, ...]:
     return grants
 
 
-async def prepare(kit: Kit, reader: Any, scope: Scope, draft: Draft) -> None:
-    """Place the row, check what it points to and what must be there."""
-    try:
-        draft.place = await kit.places.find(reader, scope, draft.entity, draft.values, draft.given)
-    except Fault as fault:
-        draft.faults.append(fault)
+async def prepare(kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft]) -> None:
+    """Place the rows, check what they point to and what must be there."""
+    if not drafts:
         return
-    if draft.given and not covering(kit, scope, draft):  # at once, like an area or a unit that does not exist
-        given = next(iter(draft.given))
-        draft.faults.append(Fault(f"{given}.unknown", (given,)))
-        return
-    await check_targets(kit, reader, scope, draft, list(draft.values))
-    if draft.faults:
+    placed = await kit.places.find_all(reader, scope, drafts[0].entity, [(d.values, d.given) for d in drafts])
+    for draft, place in zip(drafts, placed, strict=True):
+        if isinstance(place, Fault):
+            draft.faults.append(place)
+        else:
+            draft.place = place
+    grants = create_grants(kit, scope, drafts[0].entity)
+    there, held = [], {}
+    for draft in (draft for draft in drafts if not draft.faults):
+        held[draft.id] = tuple(
+            n for n, g in enumerate(grants) if reaches(kit.model, scope, g, draft.entity, draft.place, draft.values)
+        )
+        if draft.given and not held[draft.id]:  # at once, like an area or a unit that does not exist
+            given = next(iter(draft.given))
+            draft.faults.append(Fault(f"{given}.unknown", (given,)))
+        else:
+            there.append(draft)
+    await check_targets(kit, reader, scope, there)
+    for draft in there:
         draft.faults += missing(kit, draft)
-        return
-    held = covering(kit, scope, draft)
-    if held:
-        draft.faults += not_settable(held, draft)
-    elif draft.place.area_id is not None or draft.place.unit_id is not None:
-        draft.faults.append(Fault("row.out_of_reach"))
-    await check_required(kit, reader, scope, draft)
-    if not held and not draft.faults:
-        draft.faults.append(Fault("row.out_of_reach"))
+    there = [draft for draft in there if not draft.faults]
+    may = functools.cache(lambda held, name: settable([grants[n] for n in held], name))
+    for draft in there:
+        if held[draft.id]:
+            wrong = (name for name in sorted(draft.named) if not may(held[draft.id], name))
+            draft.faults += [Fault("field.not_settable", (name,), field=name) for name in wrong]
+        elif draft.place.area_id is not None or draft.place.unit_id is not None:
+            draft.faults.append(Fault("row.out_of_reach"))
+    await check_required(kit, reader, scope, there)
+    for draft in there:
+        if not held[draft.id] and not draft.faults:
+            draft.faults.append(Fault("row.out_of_reach"))
 
 
-def covering(kit: Kit, scope: Scope, draft: Draft) -> list[Grant]:
-    """The grants whose slot holds the row."""
-    grants = create_grants(kit, scope, draft.entity)
-    return [g for g in grants if reaches(kit.model, scope, g, draft.entity, draft.place, draft.values)]
-
-
-async def number(kit: Kit, draft: Draft, reader: Any) -> None:
-    """Issue the numbers of a row, as the last thing before it is stored: the next writer of the prefix waits for the commit."""
-    for field in kit.rows.tables(draft.entity).fields.values():
-        if field.kind == "number" and draft.values.get(field.id) is None:
-            area = draft.place.district_id or draft.place.area_id
-            code = await reader.fetchval("SELECT code FROM wangge.area WHERE id = $1", area) if area else ""
-            owner = field.owner or draft.entity
-            draft.values[field.id] = await issue(reader, owner, field, draft.now, code or "")
+async def number(kit: Kit, drafts: Sequence[Draft], reader: Any) -> None:
+    """Issue the numbers of rows, as the last thing before they are stored: the next writer of a prefix waits for the commit."""
+    fields = kit.rows.tables(drafts[0].entity).fields.values() if drafts else ()
+    for field in (field for field in fields if field.kind == "number"):
+        wanted = [draft for draft in drafts if draft.values.get(field.id) is None]
+        areas = [draft.place.district_id or draft.place.area_id for draft in wanted]
+        ids = sorted({area for area in areas if area is not None})
+        codes = {row["id"]: row["code"] for row in await reader.fetch(CODE_OF, ids)} if ids else {}
+        rows = [(draft.now, codes.get(area) or "") for draft, area in zip(wanted, areas, strict=True)]
+        issued = await issue_all(reader, field.owner or drafts[0].entity, field, rows)
+        for draft, made in zip(wanted, issued, strict=True):
+            draft.values[field.id] = made
 
 
 async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: Any, order: Order) -> None:
@@ -130,58 +150,73 @@ async def call_hooks(kit: Kit, scope: Scope, drafts: Sequence[Draft], records: A
         for draft in drafts
     ]
     by_id = {draft.id: draft for draft in drafts}
+    modules = kit.concerned(drafts[0].entity, scope.shape.modules)
     try:
-        patches, asked = await kit.hooks.before_write(
-            changes, records, kit.concerned(drafts[0].entity, scope.shape.modules), order.confirm
-        )
+        answer = await kit.hooks.before_write(changes, records, modules, order.confirm)
     except REFUSALS as error:
-        draft = by_id.get(error.row, drafts[0]) if error.row else drafts[0]
-        (draft.warnings if isinstance(error, Warn) else draft.faults).append(hook_fault(error))
+        if len(drafts) > 1 and order.policy == "PER_ROW":
+            raise OfNoRow from error
+        _note(drafts[0], error)
         return
-    for row, warning in asked:
-        by_id[row].warnings.append(hook_fault(warning))
+    for row, said in (*answer.refused, *answer.confirmed):
+        if row in by_id:
+            _note(by_id[row], said)
     for draft in drafts:
         try:
-            take_patch(kit, draft, patches.get(draft.id, {}))
+            take_patch(kit, draft, answer.patches.get(draft.id, {}))
         except Fault as fault:
             draft.faults.append(fault)
 
 
+def _note(draft: Draft, error: Rejected | Warn) -> None:
+    """What a module said of a row."""
+    (draft.warnings if isinstance(error, Warn) else draft.faults).append(hook_fault(error))
+
+
+class OfNoRow(Exception):
+    """A module refused several rows without saying which one: they are asked for anew in halves."""
+
+
 async def claim(
-    kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft], kept: Container[bytes] = ()
+    kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft], kept: Mapping[UUID, Container[bytes]] = NONE_KEPT
 ) -> list[Claimed]:
     """The claims that rows take anew, which of them are contested, and who holds those; `kept` are theirs already.
 
     A holder that the caller sees refuses the row; a hidden one does where the key says `refuse`.
     """
+    wanted = [
+        (d, [c for c in kit.claims.of(d.entity, d.values) if c.key_hash not in kept.get(d.id, ())]) for d in drafts
+    ]
+    every = [one for _, claims in wanted for one in claims]
+    for draft, claims in wanted:
+        draft.tried = sum(kit.claims.is_sealed(draft.entity, one.unique) for one in claims)
+    holders, rivals, seen = await _known(kit, reader, scope, drafts, every)
     found: list[Claimed] = []
     own: dict[bytes, UUID] = {}
-    for draft in drafts:
-        claims = [one for one in kit.claims.of(draft.entity, draft.values) if one.key_hash not in kept]
-        draft.tried += sum(kit.claims.is_sealed(draft.entity, one.unique) for one in claims)
-        holders, rivals, seen = await _known(kit, reader, scope, draft, claims)
+    for draft, claims in wanted:
+        taken: list[Claimed] = []
         for one in claims:
             holder = holders.get(one.key_hash)
             path = (one.unique.fields[0],)
+            known = ({holder, *rivals.get(one.key_hash, ())} & seen) - {draft.id}
             if one.key_hash in own:
                 draft.faults.append(Fault("unique.taken", path, id=str(own[one.key_hash])))
-                continue
-            own[one.key_hash] = draft.id
-            if holder is None or holder == draft.id:
-                found.append((draft, one, False, None))
-                continue
-            visible = seen & {holder, *rivals.get(one.key_hash, ())}
-            if visible:
-                draft.faults.append(Fault("unique.taken", path, id=str(min(visible))))
+            elif holder is None or holder == draft.id:
+                taken.append((draft, one, False, None))
+            elif known:
+                draft.faults.append(Fault("unique.taken", path, id=str(min(row for row in known if row is not None))))
             elif one.unique.on_hidden == "refuse":
                 draft.faults.append(Fault("unique.taken", path))
             else:
-                found.append((draft, one, True, holder))
+                taken.append((draft, one, True, holder))
+        if not draft.faults:
+            found += taken
+            own |= {one.key_hash: draft.id for one in claims}
     return found
 
 
 async def _known(
-    kit: Kit, reader: Any, scope: Scope, draft: Draft, claims: list[Claim]
+    kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft], claims: list[Claim]
 ) -> tuple[dict[bytes, UUID], dict[bytes, set[UUID]], set[UUID]]:
     """(who holds each key, who would, which of them the caller sees).
 
@@ -191,40 +226,41 @@ async def _known(
         return {}, {}, set()
     holders = await kit.claims.holders(reader, claims)
     rivals = await kit.claims.contested(reader, claims)
-    rows = set(holders.values()).union(*rivals.values()) - {draft.id}
-    seen = await kit.references.visible(reader, scope, draft.entity, rows or {draft.id})
-    return holders, rivals, seen - {draft.id}
+    rows = set(holders.values()).union(*rivals.values()) - {draft.id for draft in drafts}
+    seen = await kit.references.visible(reader, scope, drafts[0].entity, rows or {drafts[0].id})
+    return holders, rivals, seen
 
 
 async def settle(
     kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft], order: Order, records: Any
-) -> list[Claimed]:
-    """Everything between parsing and storing. Raises Refused."""
-    refuse(kit, drafts, order)
-    for draft in drafts:
-        await prepare(kit, reader, scope, draft)
-    refuse(kit, drafts, order)
-    if kit.hooks.writes_of(kit.concerned(drafts[0].entity, scope.shape.modules)):
-        await call_hooks(kit, scope, drafts, records, order)
-        refuse(kit, drafts, order)
-    for draft in drafts:
-        await check_rules(kit, reader, scope, draft)
-    claims = await claim(kit, reader, scope, drafts)
-    refuse(kit, drafts, order)
-    for draft in drafts:
-        await number(kit, draft, reader)
-    return claims
+) -> tuple[list[Draft], list[Claimed]]:
+    """Everything between parsing and storing; the rows that are right, and their claims. Raises Refused."""
+    kept = sift(kit, drafts, order)
+    await prepare(kit, reader, scope, kept)
+    kept = sift(kit, kept, order)
+    if kept and kit.hooks.writes_of(kit.concerned(kept[0].entity, scope.shape.modules)):
+        await call_hooks(kit, scope, kept, records, order)
+        kept = sift(kit, kept, order)
+    await check_rules(kit, reader, scope, kept)
+    kept = sift(kit, kept, order)
+    if len(drafts) > 1:
+        await check_keys(kit, reader, scope, kept)
+    claims = await claim(kit, reader, scope, kept) if kept else []
+    kept = sift(kit, kept, order)
+    await number(kit, kept, reader)
+    ids = {draft.id for draft in kept}
+    return kept, [one for one in claims if one[0].id in ids]
 
 
 async def store(
     kit: Kit, connection: Any, scope: Scope, drafts: Sequence[Draft], claims: Sequence[Claimed], order: Order
 ) -> None:
     """Store settled rows inside a transaction, then look whether they are where the caller may create. Raises Refused."""
+    if not drafts:
+        return
     await insert(kit, connection, drafts, [(d, c, x) for d, c, x, _ in claims], scope.actor, order, None)
-    for draft, one, _, holder in claims:
-        await enter_candidate(connection, draft, holder, one.name)
-    for draft in drafts:
-        await raise_flags(kit, connection, draft)
+    await enter_candidates(connection, [(d, holder, c.name) for d, c, _, holder in claims])
+    await raise_flags(connection, drafts)
     for link in kit.following.links(drafts[0].entity):
         rows = [draft.values.get(link.ref.id) for draft in drafts]
         await kit.following.relink(connection, link.upper.name, [row for row in rows if row is not None])

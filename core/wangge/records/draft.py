@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -19,7 +19,12 @@ from .inputs import coerce_patch
 from .kit import Kit
 from .outcome import Fault, InputError, Outcome
 from .placing import Place
-from .references import coded, is_valid, pointed
+from .references import CODED, POINTING, coded, holding, is_valid, pointed
+
+Policy = Literal["ALL_OR_NOTHING", "PER_ROW"]
+"""What one wrong row means for the others of its call."""
+OnConflict = Literal["ERROR", "IGNORE", "UPDATE"]
+"""What becomes of a new row whose unique key is held by a row that the caller sees."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,12 +36,30 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str | None = None
     document: str | None = None
     language: str = "zh"
+    policy: Policy = "ALL_OR_NOTHING"
+    on_conflict: OnConflict = "ERROR"
+
+
+def strict(order: Order) -> Order:
+    """The order of what is written together with a row: it stands or falls with it."""
+    return msgspec.structs.replace(order, policy="ALL_OR_NOTHING", on_conflict="ERROR")
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One new row as it was sent: field id -> wire value; `at` is where in its input a child stands (`("rooms", 3)`)."""
+
+    index: int
+    wire: Mapping[str, Any]
+    at: tuple[str | int, ...] = ()
+    repeated: bool = False
+    """the row that it stands in was stored by an earlier call."""
 
 
 class Draft(msgspec.Struct, kw_only=True):
     """A row to be written; `values` holds all fields after the write, `before` the row as it is (None: a create)."""
 
     index: int
+    """which input of the call; a child has that of the input that it stands in."""
     entity: str
     id: UUID
     now: dt.datetime
@@ -44,6 +67,10 @@ class Draft(msgspec.Struct, kw_only=True):
     given: dict[str, UUID] = {}
     named: frozenset[str] = frozenset()
     """field ids that the caller set."""
+    at: tuple[str | int, ...] = ()
+    """where in its input a child stands."""
+    chosen: bool = False
+    """its id is the caller's own."""
     before: dict[str, Any] | None = None
     place: Place = Place()
     faults: list[Fault] = []
@@ -79,28 +106,48 @@ def same(one: Any, other: Any) -> bool:
     return one in (None, []) and other in (None, [])
 
 
-class Refused(Exception):
-    """Ends a transaction with an answer: nothing is stored."""
+class Refused(RequestError):
+    """Ends a transaction with an answer: nothing is stored. It passes through the hook in which it is raised."""
 
-    def __init__(self, outcome: Outcome, tried: int = 0) -> None:
-        """`tried`: sealed keys that were compared with those of other rows, which the answer tells something of."""
-        super().__init__("refused")
+    def __init__(self, outcome: Outcome) -> None:
+        """`outcome.tried`: sealed keys that were compared with those of other rows, which the answer tells something of."""
+        super().__init__("write.refused", "nothing was stored")
         self.outcome = outcome
-        self.tried = tried
+        self.inner = False
+        """whether a module's own write was refused: then the indexes are not those of the call."""
+
+
+def sift(kit: Kit, drafts: Sequence[Draft], order: Order) -> list[Draft]:
+    """The rows that nothing is wrong with; raises Refused for the others, unless each row stands for itself."""
+    problem = problems(kit, drafts, order)
+    if not problem.errors and not problem.warnings:
+        return list(drafts)
+    if order.policy == "ALL_OR_NOTHING":
+        raise Refused(problem)
+    return [draft for draft in drafts if not draft.faults and all(w.code in order.confirm for w in draft.warnings)]
 
 
 def refuse(kit: Kit, drafts: Sequence[Draft], order: Order) -> None:
-    """Raise Refused when anything is wrong with any row, or has to be confirmed."""
+    """Raise Refused when anything is wrong with any row: what is stored already has to be undone."""
+    problem = problems(kit, drafts, order)
+    if problem.errors or problem.warnings:
+        raise Refused(problem)
+
+
+def problems(kit: Kit, drafts: Sequence[Draft], order: Order) -> Outcome:
+    """What is wrong with rows, and what has to be confirmed, in the caller's language.
+
+    The answer tells something of every sealed key that was tried when nothing is stored, else of those of the wrong rows.
+    """
     errors: list[InputError] = []
     warnings: list[InputError] = []
     for draft in drafts:
-        errors += [kit.error(draft.index, fault, order.language) for fault in draft.faults]
-        warnings += [
-            kit.error(draft.index, fault, order.language) for fault in draft.warnings if fault.code not in order.confirm
-        ]
-    if errors or warnings:
-        tried = sum(draft.tried for draft in drafts)
-        raise Refused(Outcome((), tuple(errors), tuple(warnings)), tried)
+        errors += [kit.error(draft.index, fault, order.language, draft.at) for fault in draft.faults]
+        asked = (fault for fault in draft.warnings if fault.code not in order.confirm)
+        warnings += [kit.error(draft.index, fault, order.language, draft.at) for fault in asked]
+    wrong = {one.index for one in (*errors, *warnings)}
+    told = (d.tried for d in drafts if order.policy == "ALL_OR_NOTHING" or d.index in wrong)
+    return Outcome((), tuple(errors), tuple(warnings), sum(told) if wrong else 0)
 
 
 def settable(grants: Iterable[Grant], field: str) -> bool:
@@ -114,26 +161,44 @@ def not_settable(grants: Iterable[Grant], draft: Draft) -> list[Fault]:
     return [Fault("field.not_settable", (n,), field=n) for n in sorted(draft.named) if not settable(held, n)]
 
 
-async def check_targets(kit: Kit, reader: Any, scope: Scope | None, draft: Draft, names: Iterable[str]) -> None:
-    """References of the named fields lead to rows that the caller sees, their codes are valid today."""
-    every = kit.rows.tables(draft.entity).fields
-    fields = {name: every[name] for name in names if name in every}
-    values = draft.values
-    draft.faults += await kit.references.unknown(reader, scope, pointed(fields, values))
-    clock = draft.now.timestamp()
-    for path, field, code in coded(fields, values):
-        table = await kit.codes.table(reader, field.table, clock)
-        if not is_valid(table.get(code), draft.place.district_id, draft.now):
-            draft.faults.append(Fault("code.unknown", path, field=field.id, value=code))
+async def check_targets(
+    kit: Kit,
+    reader: Any,
+    scope: Scope | None,
+    drafts: Sequence[Draft],
+    names: Mapping[UUID, Iterable[str]] | None = None,
+) -> None:
+    """References lead to rows that the caller sees, codes are valid today; `names` says which fields of which row to look at."""
+    fields = kit.rows.tables(drafts[0].entity).fields if drafts else {}
+    pointing, held = holding(fields, POINTING), holding(fields, CODED)
+    if not pointing and not held:
+        return
+    chosen = [({n: d.values.get(n) for n in names[d.id]} if names is not None else d.values) for d in drafts]
+    found = [list(pointed(pointing, values)) for values in chosen]
+    unseen = await kit.references.unseen(reader, scope, [item for items in found for item in items])
+    valid: dict[tuple[str, str, UUID | None], bool] = {}
+    for draft, values, items in zip(drafts, chosen, found, strict=True):
+        draft.faults += [
+            Fault("ref.unknown", path, field=field.id) for path, field, row in items if (field.to, row) in unseen
+        ]
+        for path, field, code in coded(held, values):
+            key = (field.table, code, draft.place.district_id)
+            if key not in valid:
+                table = await kit.codes.table(reader, field.table, draft.now.timestamp())
+                valid[key] = is_valid(table.get(code), draft.place.district_id, draft.now)
+            if not valid[key]:
+                draft.faults.append(Fault("code.unknown", path, field=field.id, value=code))
 
 
-async def check_rules(kit: Kit, reader: Any, scope: Scope | None, draft: Draft) -> None:
+async def check_rules(kit: Kit, reader: Any, scope: Scope | None, drafts: Sequence[Draft]) -> None:
     """The entity's checks: refused, to be confirmed, or flagged."""
-    context = kit.checks.context(scope, draft.row(), draft.before, draft.now)
-    found = await kit.checks.met(reader, scope, context, draft.entity)
-    draft.faults += [_fault(check) for check in found.refuse]
-    draft.warnings += [_fault(check) for check in found.confirm]
-    draft.flags += [Flag(check.code) for check in found.flag]
+    if not drafts:
+        return
+    contexts = kit.checks.contexts(scope, [(draft.row(), draft.before, draft.now) for draft in drafts])
+    for draft, found in zip(drafts, await kit.checks.met(reader, scope, contexts, drafts[0].entity), strict=True):
+        draft.faults += [_fault(check) for check in found.refuse]
+        draft.warnings += [_fault(check) for check in found.confirm]
+        draft.flags += [Flag(check.code) for check in found.flag]
 
 
 def missing(kit: Kit, draft: Draft) -> list[Fault]:
@@ -151,10 +216,14 @@ def missing(kit: Kit, draft: Draft) -> list[Fault]:
     ]
 
 
-async def check_required(kit: Kit, reader: Any, scope: Scope | None, draft: Draft) -> None:
+async def check_required(kit: Kit, reader: Any, scope: Scope | None, drafts: Sequence[Draft]) -> None:
     """Fields that must have a value have one."""
-    context = kit.checks.context(scope, draft.row(), draft.before, draft.now)
-    draft.faults += await kit.checks.required(reader, scope, context, draft.entity)
+    if not drafts:
+        return
+    contexts = kit.checks.contexts(scope, [(draft.row(), draft.before, draft.now) for draft in drafts])
+    needed = await kit.checks.required(reader, scope, contexts, drafts[0].entity)
+    for draft, faults in zip(drafts, needed, strict=True):
+        draft.faults += faults
 
 
 def _fault(check: Check) -> Fault:

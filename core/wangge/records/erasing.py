@@ -12,10 +12,10 @@ from ..model import names
 from ..model.names import quote
 from ..policy.scope import Scope
 from ..values import Actor
-from .changing import lock
 from .claims import MOVE_UP
-from .draft import Order
+from .draft import Draft, Order, sift
 from .kit import Kit
+from .locking import Asked, located, lock, lock_all
 from .wiping import Wipe, unheld_files_sql
 
 FORGET = "SELECT wangge.forget($1::uuid[])"
@@ -37,6 +37,20 @@ async def erase(kit: Kit, connection: Any, scope: Scope, entity: str, row: UUID,
     await lock(kit, connection, scope, entity, row, "erase", removed=None)
     await end(kit, connection, entity, [row], scope.actor, order, whole=True)
     return row
+
+
+async def erase_all(
+    kit: Kit, connection: Any, scope: Scope, entity: str, asked: Sequence[Asked], order: Order
+) -> list[Draft]:
+    """End rows under the caller's right `erase`; one that is missing is a fault of its input. Raises Denied."""
+    if kit.model.entities.get(entity) is None or kit.model.entities[entity].writes != "generated":
+        raise Denied("write.not_allowed", "the caller may not do this", entity=entity)
+    locked = await lock_all(kit, connection, scope, entity, [one.id for one in asked], "erase", removed=None)
+    drafts = located(entity, asked, locked)
+    kept = sift(kit, drafts, order)
+    if kept:
+        await end(kit, connection, entity, [draft.id for draft in kept], scope.actor, order, whole=True)
+    return drafts
 
 
 async def end(

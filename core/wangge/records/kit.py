@@ -90,9 +90,10 @@ class Kit:
             found = self._wipes[entity, whole] = wipe_of(self.model, self.rows.tables(entity), keys, whole=whole)
         return found
 
-    def error(self, index: int, fault: Fault, language: str) -> InputError:
-        """A fault as an answer in the caller's language."""
-        return InputError(index, fault.path, fault.code, self.sentence(fault.code, fault.facts, language), fault.facts)
+    def error(self, index: int, fault: Fault, language: str, at: tuple[str | int, ...] = ()) -> InputError:
+        """A fault as an answer in the caller's language; `at` is where in its input the row stands."""
+        sentence = self.sentence(fault.code, fault.facts, language)
+        return InputError(index, (*at, *fault.path), fault.code, sentence, fault.facts)
 
     def sentence(self, code: str, facts: Mapping[str, Any], language: str) -> str:
         """The sentence of a code with its facts; the code itself when no catalogue has it."""

@@ -32,11 +32,10 @@ from .numbers import ISSUE, split
 from .outcome import Fault
 from .placing import AREA_BY_ID, UNIT_BY_ID, Place
 from .references import CODED, POINTING, coded, holding, is_valid, pointed
-from .storing import enter_candidate, hexed, own_record, raise_flags, side_records
+from .storing import IN_FORCE, enter_candidates, hexed, own_record, raise_flags, side_records
 
 SHOWN = 20
 """faulty rows that a refusal names."""
-IN_FORCE = "SELECT wangge.key_in_force()"
 CODE_OF = "SELECT id, code FROM wangge.area WHERE id = ANY($1::uuid[])"
 Row = Mapping[str, Any]
 
@@ -304,13 +303,15 @@ class Load:
             for d in drafts
         ]
         try:
-            patches, _ = await self._kit.hooks.before_write(changes, None, modules)
+            answer = await self._kit.hooks.before_write(changes, None, modules)
         except Invalid as error:
-            row = getattr(error, "row", None)
-            next((d for d in drafts if d.id == row), drafts[0]).faults.append(hook_fault(error))
+            drafts[0].faults.append(hook_fault(error))
             return
+        refused = dict(answer.refused)
         for draft in drafts:
-            patch = patches.get(draft.id)
+            if draft.id in refused:
+                draft.faults.append(hook_fault(refused[draft.id]))
+            patch = answer.patches.get(draft.id)
             if patch:
                 try:
                     take_patch(self._kit, draft, patch)
@@ -339,7 +340,7 @@ class Load:
                 elif met:
                     draft.flags.append(Flag(check.code))
             if conditional:
-                draft.faults += await self._kit.checks.required(self._kit.pool, None, context, self._entity)
+                draft.faults += (await self._kit.checks.required(self._kit.pool, None, [context], self._entity))[0]
 
     def encode(self, drafts: list[Draft]) -> list[Any]:
         """The generation of the key that seals, the JSON texts of rows and parts, and the claims."""
@@ -389,11 +390,8 @@ class Load:
             args = [records, *actor_values(self._actor), None, self._reason, None, uuid7()]
             args += [msgspec.json.encode(made), digest, *sides]
             await connection.fetchrow(kit.insert(self._entity, fresh=False, batch=True), *args)
-            for draft, holder, name in candidates:
-                await enter_candidate(connection, draft, holder, name)
-            for draft in drafts:
-                if draft.flags:
-                    await raise_flags(kit, connection, draft)
+            await enter_candidates(connection, candidates)
+            await raise_flags(connection, drafts)
             for link in kit.following.links(self._entity):
                 rows = [draft.values.get(link.ref.id) for draft in drafts]
                 await kit.following.relink(connection, link.upper.name, [row for row in rows if row is not None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..model.durations import SHANGHAI
@@ -37,8 +38,19 @@ def split(pattern: str, now: dt.datetime, area_code: str) -> tuple[str, int, str
     return prefix, digits, suffix
 
 
-async def issue(reader: Any, entity: str, field: Field, now: dt.datetime, area_code: str) -> str:
-    """The next number of a field; inside a transaction it is given back when that fails."""
-    prefix, digits, suffix = split(field.pattern or "{seq:1}", now, area_code)
-    number = await reader.fetchval(ISSUE, entity, field.id, prefix + suffix, 1)
-    return f"{prefix}{number:0{digits}d}{suffix}"
+async def issue_all(reader: Any, entity: str, field: Field, rows: Sequence[tuple[dt.datetime, str]]) -> list[str]:
+    """The next numbers of a field for rows of (moment, code of the area), one range for each prefix.
+
+    Inside a transaction they are given back when that fails; prefixes are taken in their order, so that writers never wait for
+    each other in a circle.
+    """
+    groups: dict[tuple[str, int, str], list[int]] = {}
+    for n, (now, area_code) in enumerate(rows):
+        groups.setdefault(split(field.pattern or "{seq:1}", now, area_code), []).append(n)
+    made = [""] * len(rows)
+    for prefix, digits, suffix in sorted(groups):
+        group = groups[prefix, digits, suffix]
+        first = await reader.fetchval(ISSUE, entity, field.id, prefix + suffix, len(group))
+        for place, n in enumerate(group):
+            made[n] = f"{prefix}{first + place:0{digits}d}{suffix}"
+    return made

@@ -25,11 +25,13 @@ class InputError(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """`ids` in the order of the inputs, () when anything is wrong; then nothing was stored."""
+    """`ids` in the order of the inputs, () when nothing was stored; where each row stands for itself, None for one that is wrong."""
 
     ids: tuple[UUID, ...] = ()
     errors: tuple[InputError, ...] = ()
     warnings: tuple[InputError, ...] = ()
+    tried: int = 0
+    """sealed keys of rows that were not stored: the answer tells something of them."""
 
 
 class StaleScope(RequestError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from ..policy.scope import Form, Grant, Scope
 from .outcome import Fault
 from .statements import WITH_AREAS
 
+Located = tuple[Mapping[str, Any], Mapping[str, UUID]]
+"""The values of a row, and the `area` or `unit` that its input names."""
 AREA_BY_ID = "SELECT id, ord, district_id, code FROM wangge.area WHERE id = ANY($1::uuid[]) AND removed_at IS NULL"
 UNIT_BY_ID = "SELECT id, ord FROM wangge.unit WHERE id = ANY($1::uuid[]) AND removed_at IS NULL"
 
@@ -74,55 +76,68 @@ class Places:
             values.get(name) is not None and fields[name].to[0] != "wangge.area" for name in self.derives(entity)
         )
 
-    async def find(
-        self, reader: Any, scope: Scope | None, entity: str, values: Mapping[str, Any], given: Mapping[str, UUID]
-    ) -> Place:
-        """The place of a row with these values; `given` holds `area` or `unit` of the input. Raises Fault.
+    async def find_all(
+        self, reader: Any, scope: Scope | None, entity: str, rows: Sequence[Located]
+    ) -> list[Place | Fault]:
+        """The places of rows, or why one has none.
 
-        Inside a transaction the row that it is derived from is locked: it cannot move before this one is stored.
+        Inside a transaction the rows that they are derived from are locked: these cannot move before the new ones are stored.
         """
         kind = self._model.root_scope(entity).kind
         if kind == "unit":
-            return await self._unit(reader, given.get("unit") or (scope.home_unit if scope else None))
+            units = [given.get("unit") or (scope.home_unit if scope else None) for _, given in rows]
+            return await self._units(reader, units)
         if kind not in WITH_AREAS:
-            return Place()
-        if kind != "parent" and "area" in given:
-            return await self._area(reader, given["area"])
+            return [Place()] * len(rows)
+        named = {n: given["area"] for n, (_, given) in enumerate(rows) if kind != "parent" and "area" in given}
+        places: dict[int, Place | Fault] = {}
+        open_ = [n for n in range(len(rows)) if n not in named]
         for field_id in self.derives(entity):
-            value = values.get(field_id)
-            if value is None:
-                continue
             target = self._model.fields_of(entity)[field_id].to[0]
-            found = await self._of_row(reader, target, value)
-            if found is not None:
-                return found
+            wanted = {n: value for n in open_ if (value := rows[n][0].get(field_id)) is not None}
+            found = await self._of_rows(reader, target, set(wanted.values())) if wanted else {}
+            places |= {n: found[value] for n, value in wanted.items() if value in found}
+            open_ = [n for n in open_ if n not in places]
         if kind == "parent":
-            return Place()
-        return await self._area(reader, scope.home_area if scope else None)
+            return [places.get(n, Place()) for n in range(len(rows))]
+        home = scope.home_area if scope else None
+        areas = await self._areas(reader, {n: named.get(n, home) for n in (*named, *open_)})
+        return [(places | areas)[n] for n in range(len(rows))]
 
-    async def _area(self, reader: Any, area: UUID | None) -> Place:
-        """The place of an area."""
-        row = await reader.fetchrow(AREA_BY_ID, [area]) if area else None
-        if row is None:
-            raise Fault("area.unknown" if area else "area.required", ("area",))
-        return Place(area_id=row["id"], area_ord=row["ord"], district_id=row["district_id"])
+    async def _areas(self, reader: Any, wanted: Mapping[int, UUID | None]) -> dict[int, Place | Fault]:
+        """The places of areas."""
+        ids = sorted({area for area in wanted.values() if area is not None})
+        found = await self._of_rows(reader, "wangge.area", ids) if ids else {}
+        return {
+            n: found[area]
+            if area in found and area is not None
+            else Fault("area.unknown" if area else "area.required", ("area",))
+            for n, area in wanted.items()
+        }
 
-    async def _unit(self, reader: Any, unit: UUID | None) -> Place:
-        """The place of a unit."""
-        row = await reader.fetchrow(UNIT_BY_ID, [unit]) if unit else None
-        if row is None:
-            raise Fault("unit.unknown" if unit else "unit.required", ("unit",))
-        return Place(unit_id=row["id"], unit_ord=row["ord"])
+    async def _units(self, reader: Any, units: Sequence[UUID | None]) -> list[Place | Fault]:
+        """The places of units."""
+        ids = sorted({unit for unit in units if unit is not None})
+        found = {row["id"]: row["ord"] for row in await reader.fetch(UNIT_BY_ID, ids)} if ids else {}
+        return [
+            Place(unit_id=unit, unit_ord=found[unit])
+            if unit in found
+            else Fault("unit.unknown" if unit else "unit.required", ("unit",))
+            for unit in units
+        ]
 
-    async def _of_row(self, reader: Any, entity: str, row_id: Any) -> Place | None:
-        """The place of another row."""
+    async def _of_rows(self, reader: Any, entity: str, ids: Iterable[UUID]) -> dict[UUID, Place]:
+        """The places of other rows that have one."""
         if entity == "wangge.area":
-            row = await reader.fetchrow(AREA_BY_ID, [row_id])
-            return Place(row["id"], row["ord"], row["district_id"]) if row else None
+            areas = await reader.fetch(AREA_BY_ID, list(ids))
+            return {row["id"]: Place(row["id"], row["ord"], row["district_id"]) for row in areas}
         table = names.table(self._model.entities[entity])
-        sql = f"SELECT area_id, area_ord, district_id FROM {table} WHERE id = $1 FOR SHARE"
-        row = await reader.fetchrow(sql, row_id)
-        return Place(row["area_id"], row["area_ord"], row["district_id"]) if row and row["area_id"] else None
+        sql = (
+            f"SELECT id, area_id, area_ord, district_id FROM {table} WHERE id = ANY($1::uuid[]) AND area_id IS NOT NULL "
+            "ORDER BY id FOR SHARE"
+        )
+        rows = await reader.fetch(sql, sorted(ids))
+        return {row["id"]: Place(row["area_id"], row["area_ord"], row["district_id"]) for row in rows}
 
 
 def reaches(model: Model, scope: Scope, grant: Grant, entity: str, place: Place, values: Mapping[str, Any]) -> bool:

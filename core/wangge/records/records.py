@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from ..audit.entries import append
 from ..crypto import Keys
-from ..errors import Denied
-from ..model.names import table
 from ..modules.hooks import Hooks
 from ..policy.scope import Scope
 from ..sql.catalog import Catalog
 from ..values import Actor, Batch
-from .changing import carry_out, change, put_away
-from .creating import draft_all, is_plain, settle, store
-from .draft import Draft, Order, Refused, refuse
-from .erasing import erase
+from .attempts import Attempts, row_id
+from .calls import lost_a_race
+from .changing import carry_out, change, change_all, put_away, put_away_all
+from .creating import create_grants, draft_all, is_plain, settle
+from .draft import Draft, Item, OnConflict, Order, Policy
+from .erasing import erase, erase_all
 from .handle import Handle
-from .inputs import quick_id
 from .kit import Kit
-from .outcome import Fault, Outcome
+from .locking import Asked
+from .nesting import count_of, create_all, nests
+from .outcome import Outcome
 from .pipeline import load_all
-from .storing import check_fresh, insert
-from .usage import use
-
-UNIQUE, EXCLUDED, DEADLOCK, FOREIGN = "23505", "23P01", "40P01", "23503"
-_KEY = re.compile(r"Key \(([^)]*)\)=")
+from .repeats import Repeat
+from .storing import insert
 
 
-class Records:
+class Records(Attempts):
     """The door of one process; `pool` connects as wangge_app, `catalog` hashes operands with `sealing.hash_of`.
 
     Data that is wrong comes back in the Outcome and nothing is stored. Raised are `Denied` (no right, or no such row for the
@@ -51,6 +48,9 @@ class Records:
         entity: str,
         inputs: Sequence[Mapping[str, Any]],
         *,
+        policy: Policy = "ALL_OR_NOTHING",
+        on_conflict: OnConflict = "ERROR",
+        repeat: Repeat | None = None,
         confirm: frozenset[str] = frozenset(),
         reason: str | None = None,
         operation: str | None = None,
@@ -58,40 +58,129 @@ class Records:
         document: str | None = None,
         language: str = "zh",
     ) -> Outcome:
-        """Store new rows, all or none; inputs are field id -> wire value, and may name `id` (a uuidv7), `area` or `unit`."""
+        """Store new rows; inputs are field id -> wire value, and may name `id` (a uuidv7), `area` or `unit`.
+
+        The rows behind a children field may stand in the input of their parent. At most MAX_ROWS in all. Raises Invalid.
+        """
         order = Order(
-            confirm=confirm, reason=reason, operation=operation, purpose=purpose, document=document, language=language
-        )
+            confirm=confirm, reason=reason, operation=operation, purpose=purpose, document=document, language=language,
+            policy=policy, on_conflict=on_conflict,
+        )  # fmt: skip
+        self._check_count(count_of(self.kit.model, entity, inputs))
+        items = [Item(index, wire) for index, wire in enumerate(inputs)]
 
         async def attempt() -> Outcome:
-            drafts = draft_all(self.kit, scope, entity, inputs)
-            try:
-                return await self._create(scope, drafts, order)
-            except Exception as error:
-                repeated = await self._repeated(error, scope, drafts, inputs)
-                if repeated is not None:
-                    return repeated
-                told = self._told(error, drafts, order)
-                if told is error:
-                    raise
-                raise told from error
+            create_grants(self.kit, scope, entity)
+            if len(items) == 1 and repeat is None and on_conflict == "ERROR":
+                made = await self._create_plain(scope, entity, items, order)
+                if made is not None:
+                    return made
+            if not items:
+                return Outcome()
+
+            async def work(connection: Any, indexes: Sequence[int], own: Order) -> Sequence[Draft]:
+                handle = Handle(self.kit, connection, scope, order)
+                return await create_all(self.kit, connection, scope, entity, [items[n] for n in indexes], own, handle)
+
+            given = [entity, [item.wire for item in items], on_conflict]
+            return await self._call(scope, entity, order, repeat, given, len(items), work)
 
         return await self._answer(scope, entity, "create", None, attempt)
 
-    async def _create(self, scope: Scope, drafts: list[Draft], order: Order) -> Outcome:
-        """One statement where that is enough, else a transaction."""
-        if not drafts:
-            return Outcome()
-        if is_plain(self.kit, scope, drafts):
+    async def _create_plain(self, scope: Scope, entity: str, items: Sequence[Item], order: Order) -> Outcome | None:
+        """One row by one statement in autocommit; None where that is not enough, or its id is there already."""
+        if any(name in items[0].wire for name in nests(self.kit.model, scope.shape, entity)):
+            return None
+        drafts = draft_all(self.kit, scope, entity, items)
+        if not is_plain(self.kit, scope, drafts):
+            return None
+        try:
             await settle(self.kit, self.kit.pool, scope, drafts, order, None)
             await insert(self.kit, self.kit.pool, drafts, [], scope.actor, order, scope)
-        else:
+        except Exception as error:
+            if lost_a_race(error):
+                return None
+            told = self._told(error, order)
+            if told is error:
+                raise
+            raise told from error
+        return Outcome((drafts[0].id,))
+
+    async def update_many(
+        self,
+        scope: Scope,
+        entity: str,
+        changes: Sequence[Asked],
+        *,
+        policy: Policy = "ALL_OR_NOTHING",
+        repeat: Repeat | None = None,
+        confirm: frozenset[str] = frozenset(),
+        reason: str | None = None,
+        purpose: str | None = None,
+        document: str | None = None,
+        language: str = "zh",
+    ) -> Outcome:
+        """Change fields of rows; one that is missing, or at another revision, is a fault of its input. Raises Invalid."""
+        order = Order(
+            confirm=confirm, reason=reason, purpose=purpose, document=document, language=language, policy=policy
+        )
+
+        async def work(connection: Any, indexes: Sequence[int], own: Order) -> Sequence[Draft]:
+            handle = Handle(self.kit, connection, scope, order)
+            asked = [changes[n] for n in indexes]
+            return await change_all(self.kit, connection, scope, entity, asked, own, handle)
+
+        return await self._many(scope, entity, "update", changes, order, repeat, work)
+
+    async def put_away_many(
+        self,
+        scope: Scope,
+        entity: str,
+        action: str,
+        rows: Sequence[Asked],
+        *,
+        policy: Policy = "ALL_OR_NOTHING",
+        repeat: Repeat | None = None,
+        reason: str | None = None,
+        language: str = "zh",
+    ) -> Outcome:
+        """`remove`, `restore` or `erase` rows; one that is missing is a fault of its input. Raises Invalid."""
+        order = Order(reason=reason, language=language, policy=policy)
+
+        async def work(connection: Any, indexes: Sequence[int], own: Order) -> Sequence[Draft]:
+            asked = [rows[n] for n in indexes]
+            if action == "erase":
+                return await erase_all(self.kit, connection, scope, entity, asked, own)
+            removed = action == "remove"
+            return await put_away_all(self.kit, connection, scope, entity, asked, own, removed=removed)
+
+        return await self._many(scope, entity, action, rows, order, repeat, work)
+
+    async def _many(
+        self,
+        scope: Scope,
+        entity: str,
+        action: str,
+        asked: Sequence[Asked],
+        order: Order,
+        repeat: Repeat | None,
+        work: Callable[[Any, Sequence[int], Order], Awaitable[Sequence[Draft]]],
+    ) -> Outcome:
+        """A call that changes many rows; those that are not there for the caller stand in the ledger as denied."""
+        self._check_count(len(asked))
+
+        async def attempt() -> Outcome:
+            return await self._call(scope, entity, order, repeat, [entity, asked, order.reason], len(asked), work)
+
+        made = await self._answer(scope, entity, action, None, attempt)
+        denied = [asked[one.index].id for one in made.errors if one.code == "row.unknown" and one.path == ("id",)]
+        if denied:
             async with self.kit.pool.transaction() as connection:
-                await check_fresh(connection, scope)
-                handle = Handle(self.kit, connection, scope, order)
-                claims = await settle(self.kit, connection, scope, drafts, order, handle)
-                await store(self.kit, connection, scope, drafts, claims, order)
-        return Outcome(tuple(draft.id for draft in drafts))
+                for row in denied:
+                    await append(
+                        connection, scope.actor, f"denied:{action}", entity=entity, row=row, reason="row.unknown"
+                    )
+        return made
 
     async def update(
         self,
@@ -102,6 +191,7 @@ class Records:
         if_revision: int | None = None,
         confirm: frozenset[str] = frozenset(),
         *,
+        repeat: Repeat | None = None,
         reason: str | None = None,
         purpose: str | None = None,
         document: str | None = None,
@@ -118,10 +208,19 @@ class Records:
             lambda c: change(
                 self.kit, c, scope, entity, row_id(id), patch, if_revision, order, Handle(self.kit, c, scope, order)
             ),
+            repeat,
+            [patch, if_revision],
         )
 
     async def remove(
-        self, scope: Scope, entity: str, id: UUID | str, reason: str | None = None, *, language: str = "zh"
+        self,
+        scope: Scope,
+        entity: str,
+        id: UUID | str,
+        reason: str | None = None,
+        *,
+        repeat: Repeat | None = None,
+        language: str = "zh",
     ) -> Outcome:
         """Remove a row so that `restore` brings it back."""
         order = Order(reason=reason, language=language)
@@ -132,10 +231,19 @@ class Records:
             "remove",
             id,
             lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=True),
+            repeat,
+            [reason],
         )
 
     async def restore(
-        self, scope: Scope, entity: str, id: UUID | str, reason: str | None = None, *, language: str = "zh"
+        self,
+        scope: Scope,
+        entity: str,
+        id: UUID | str,
+        reason: str | None = None,
+        *,
+        repeat: Repeat | None = None,
+        language: str = "zh",
     ) -> Outcome:
         """Bring a removed row back."""
         order = Order(reason=reason, language=language)
@@ -146,13 +254,31 @@ class Records:
             "restore",
             id,
             lambda c: put_away(self.kit, c, scope, entity, row_id(id), order, removed=False),
+            repeat,
+            [reason],
         )
 
-    async def erase(self, scope: Scope, entity: str, id: UUID | str, reason: str, *, language: str = "zh") -> Outcome:
+    async def erase(
+        self,
+        scope: Scope,
+        entity: str,
+        id: UUID | str,
+        reason: str,
+        *,
+        repeat: Repeat | None = None,
+        language: str = "zh",
+    ) -> Outcome:
         """End a row for good (PIPL art. 47): a stub and a ledger entry stay."""
         order = Order(reason=reason, language=language)
         return await self._in_transaction(
-            scope, order, entity, "erase", id, lambda c: erase(self.kit, c, scope, entity, row_id(id), order)
+            scope,
+            order,
+            entity,
+            "erase",
+            id,
+            lambda c: erase(self.kit, c, scope, entity, row_id(id), order),
+            repeat,
+            [reason],
         )
 
     async def perform(
@@ -223,119 +349,3 @@ class Records:
     ) -> int:
         """Load batches of several entities in their order; how many rows. `progress` is told (entity, rows so far)."""
         return await load_all(self.kit, batches, actor, reason, progress, resume=resume)
-
-    async def _in_transaction(
-        self,
-        scope: Scope,
-        order: Order,
-        entity: str,
-        action: str,
-        row: UUID | str,
-        work: Callable[[Any], Awaitable[UUID]],
-    ) -> Outcome:
-        """Run a change of one row: fresh rights first, everything or nothing."""
-
-        async def attempt() -> Outcome:
-            try:
-                async with self.kit.pool.transaction() as connection:
-                    await check_fresh(connection, scope)
-                    return Outcome((await work(connection),))
-            except Exception as error:
-                told = self._told(error, [], order)
-                if told is error:
-                    raise
-                raise told from error
-
-        return await self._answer(scope, entity, action, row, attempt)
-
-    async def _answer(
-        self, scope: Scope, entity: str, action: str, row: UUID | str | None, attempt: Callable[[], Awaitable[Outcome]]
-    ) -> Outcome:
-        """The Outcome of a write; one that lost a race is tried again, one that is denied stands in the ledger."""
-        for last in (False, False, True):
-            try:
-                return await attempt()
-            except Refused as refused:
-                await self._count(scope, entity, refused.tried)
-                return refused.outcome
-            except Denied as denied:
-                known = entity if entity in self.kit.model.entities else "wangge"
-                target = row if isinstance(row, UUID) else _id_or_none(row)
-                await append(
-                    self.kit.pool, scope.actor, f"denied:{action}", entity=known, row=target, reason=denied.code
-                )
-                raise
-            except Exception as error:
-                if last or not lost_a_race(error):
-                    raise
-        raise AssertionError("unreachable")
-
-    async def _count(self, scope: Scope, entity: str, tried: int) -> None:
-        """Count what a refused write tried of sealed keys as `match` does, and enter it. Raises Throttled."""
-        if not tried:
-            return
-        async with self.kit.pool.transaction() as connection:
-            await append(
-                connection, scope.actor, "match", entity=entity, district=scope.home_district, reason="refused"
-            )
-            await use(connection, scope.actor.account, "match", tried)
-
-    def _told(self, error: Exception, drafts: Sequence[Draft], order: Order) -> Exception:
-        """What the caller is told when the database refuses a key; every other error is itself."""
-        state = getattr(error, "sqlstate", None)
-        if state not in (UNIQUE, FOREIGN) or lost_a_race(error):
-            return error
-        path = taken(error).path
-        fault = Fault("unique.taken", path) if state == UNIQUE else Fault("ref.unknown", path)
-        index = drafts[0].index if drafts else 0
-        return Refused(Outcome((), (self.kit.error(index, fault, order.language),)))
-
-    async def _repeated(
-        self, error: Exception, scope: Scope, drafts: Sequence[Draft], inputs: Sequence[Mapping[str, Any]]
-    ) -> Outcome | None:
-        """The answer to a client's own id that is there already: a repeat of the same content by the same account."""
-        named = [draft for draft, wire in zip(drafts, inputs, strict=True) if wire.get("id") is not None]
-        if getattr(error, "sqlstate", None) != UNIQUE or taken(error).path != ("id",) or not named:
-            return None
-        rows = await self.kit.rows.load(self.kit.pool, drafts[0].entity, [draft.id for draft in named])
-        top = self.kit.rows.tables(drafts[0].entity).chain[-1]
-        owner = f"SELECT created_by FROM {table(top)} WHERE id = $1"
-        for draft in drafts:
-            row = rows.get(draft.id)
-            mine = row is not None and await self.kit.pool.fetchval(owner, draft.id) == scope.actor.account
-            if row is None or not mine or any(row.get(name) != draft.values[name] for name in draft.named):
-                draft.faults.append(Fault("id.unusable", ("id",)))
-        refuse(self.kit, drafts, Order())
-        return Outcome(tuple(draft.id for draft in drafts))
-
-
-def row_id(given: UUID | str) -> UUID:
-    """The id of a row; what is no id names no row. Raises Denied."""
-    try:
-        return given if isinstance(given, UUID) else UUID(given)
-    except ValueError:
-        raise Denied("row.unknown", "there is no such record for the caller") from None
-
-
-def _id_or_none(given: str | None) -> UUID | None:
-    """The id that was asked for, None for what is no id."""
-    found = quick_id(given)
-    return found if isinstance(found, UUID) else None
-
-
-def taken(error: Exception) -> Fault:
-    """A violated unique index as a fault: the path is the first column of its key as a field id."""
-    found = _KEY.search(getattr(error, "detail", None) or "")
-    column = found[1].split(",")[0].strip(' "') if found else ""
-    if getattr(error, "table_name", None) == "row_key":
-        column = "id"
-    head, *rest = column.split("_")
-    field = head + "".join(part.capitalize() for part in rest)
-    return Fault("unique.taken", (field,) if field else ())
-
-
-def lost_a_race(error: Exception) -> bool:
-    """Whether another transaction took a claim or a lock first: the next try sees what it did."""
-    if getattr(error, "sqlstate", None) == UNIQUE:
-        return getattr(error, "constraint_name", None) == "claim_held"
-    return getattr(error, "sqlstate", None) in (EXCLUDED, DEADLOCK)

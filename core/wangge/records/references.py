@@ -15,7 +15,6 @@ from ..policy.scope import Scope
 from ..sql.ast import Statement
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_visible
-from .outcome import Fault
 
 KEPT_STATEMENTS = 2_000
 
@@ -86,19 +85,17 @@ class References:
         """The entities that a reference or file field may point to, installed ones only."""
         return tuple(t for t in (to or (FILE,)) if t in self._model.entities)
 
-    async def unknown(self, reader: Any, scope: Scope | None, found: Iterable[tuple[Path, Field, UUID]]) -> list[Fault]:
-        """A fault for each reference to what is missing or hidden from the caller: one answer for both."""
-        items = list(found)
+    async def unseen(
+        self, reader: Any, scope: Scope | None, found: Iterable[tuple[Path, Field, UUID]]
+    ) -> set[tuple[tuple[str, ...], UUID]]:
+        """The (`to` of the field, id) of references to what is missing or hidden from the caller: one answer for both."""
+        pairs = {(field.to, row) for _, field, row in found}
         wanted: dict[str, set[UUID]] = {}
-        for _, field, row in items:
-            for target in self.targets(field.to):
+        for to, row in pairs:
+            for target in self.targets(to):
                 wanted.setdefault(target, set()).add(row)
         seen = {target: await self.visible(reader, scope, target, ids) for target, ids in wanted.items()}
-        return [
-            Fault("ref.unknown", path, field=field.id)
-            for path, field, row in items
-            if not any(row in seen[target] for target in self.targets(field.to))
-        ]
+        return {(to, row) for to, row in pairs if not any(row in seen[target] for target in self.targets(to))}
 
     async def visible(self, reader: Any, scope: Scope | None, entity: str, ids: set[UUID]) -> set[UUID]:
         """Those of `ids` that the caller may see under `get`; without a Scope those that exist."""

@@ -183,10 +183,10 @@ def _trail(tables: Tables, batch: bool) -> list[str]:
 
 
 def update_sql(tables: Tables, changed: Mapping[int, Sequence[tuple[str, str]]], *, scope: bool) -> str:
-    """One row's new values: $1 a JSON array with the row, $2 `removed_at` is set (true), cleared (false), kept (null).
+    """New values of rows: $1 a JSON array of them, $2 `removed_at` is set (true), cleared (false), kept (null).
 
-    `changed` maps the level of a table to the columns that are written; `scope`: the area or unit columns too. Returns the
-    new revision.
+    `changed` maps the level of a table to the columns that are written; `scope`: the area or unit columns too. Returns ids
+    and new revisions.
     """
     scoped = tables.scope if scope else ()
     every = (("id", "uuid"), *scoped, *(c for level in sorted(changed) for c in changed[level]))
@@ -197,27 +197,40 @@ def update_sql(tables: Tables, changed: Mapping[int, Sequence[tuple[str, str]]],
         sets.append("removed_at = CASE $2::boolean WHEN TRUE THEN now() WHEN FALSE THEN NULL ELSE t.removed_at END")
         if n == top:
             sets += ["revision = t.revision + 1", "updated_at = now()"]
-        tail = " RETURNING t.revision" if n == top else ""
+        tail = " RETURNING t.id, t.revision" if n == top else ""
         parts.append(f"t{n} AS (UPDATE {names.table(level)} t SET {', '.join(sets)} FROM x WHERE t.id = x.id{tail})")
-    return f"WITH {', '.join(parts)} SELECT revision FROM t{top}"
+    return f"WITH {', '.join(parts)} SELECT id, revision FROM t{top}"
 
 
+TRAIL = (
+    ("row_id", "uuid"),
+    ("revision", "integer"),
+    *AREA_COLUMNS,
+    ("before", "jsonb"),
+    ("changed", "text[]"),
+    ("changes", "jsonb"),
+    ("sealed", "bytea"),
+    ("confirmed", "text[]"),
+    ("digest", "bytea"),
+)
+"""What each changed row leaves: its areas and columns before, what changed, the digest of it."""
 UPDATE_TRAIL = f"""
-WITH e AS (
+WITH x AS MATERIALIZED (SELECT * FROM {recordset(TRAIL, "$1")}), e AS (
   INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id, before, changed)
-  VALUES (uuidv7(), $1, $2, $3, $4, $5, $6, $7, $8, $9)
+  SELECT uuidv7(), $2::text, $3::text, x.row_id, x.revision, x.area_id, x.area_ord, x.district_id, x.before, x.changed FROM x
 ), v AS (
   INSERT INTO wangge.revision (row_id, revision, entity, kind, operation, actor_kind, actor_name, account_id, fields, changes,
     sealed, confirmed, reason)
-  VALUES ($3, $4, $2, $1, $10, $15, $16, $17, $9, $11, $12, $13, $14)
+  SELECT x.row_id, x.revision, $3::text, $2::text, $4::text, $6::text, $7::text, $8::uuid, x.changed, x.changes, x.sealed,
+    x.confirmed, $5::text FROM x
 )
 INSERT INTO wangge.ledger_entry (id, chain, {ACTOR_COLUMNS}, action, entity, row_id, revision, fields, digest, purpose, reason,
   document, confirmed)
-VALUES (uuidv7(), coalesce($7, '{CITY_CHAIN}'), {actor_marks(15)}, $20, $2, $3, $4, $9, $21, $22, $14, $23, $13)
+SELECT uuidv7(), coalesce(x.district_id, '{CITY_CHAIN}'), {actor_marks(6)}, $11::text, $3::text, x.row_id, x.revision, x.changed,
+  x.digest, $12::text, $5::text, $13::text, x.confirmed FROM x
 """
-"""The event, the revision and the ledger entry of a change of one row.
+"""The events, the revisions and the ledger entries of changed rows.
 
-$1 kind, $2 entity, $3 row, $4 revision, $5-$7 its areas before, $8 before, $9 changed fields, $10 operation, $11 changes,
-$12 sealed changes, $13 confirmed codes, $14 reason, $15-$19 the actor, $20 action, $21 digest, $22 purpose, $23 document.
+$1 a JSON array of TRAIL, $2 kind, $3 entity, $4 operation, $5 reason, $6-$10 the actor, $11 action, $12 purpose, $13 document.
 """
 assert len(ACTOR_TYPES) == 5

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,15 +16,17 @@ from ..model import names
 from ..model.types import Field
 from ..policy.scope import Scope
 from ..values import Actor, uuid7
+from .aside import aside
 from .claims import CANDIDATE, Claim
 from .columns import SIDE_KINDS, STORED, Put, columns_of, json_text
 from .draft import Draft, Order
 from .following import sort_field
 from .kit import Kit
 from .outcome import StaleScope
-from .statements import UPDATE_TRAIL, Sheet, update_sql
+from .statements import AREA_COLUMNS, UPDATE_TRAIL, Sheet, Tables, listed, recordset, update_sql
 
 ROW_KEY = "row_key"
+IN_FORCE = "SELECT wangge.key_in_force()"
 FRESH = "SELECT wangge.fresh($1::text[], $2::jsonb)"
 FLAG = (
     "INSERT INTO wangge.flag (id, revision, created_at, updated_at, area_id, area_ord, district_id, code, entity, row, facts) "
@@ -101,6 +104,27 @@ async def insert(
 ) -> None:
     """Store new rows by one statement; with `scope` it checks freshness itself. Raises StaleScope."""
     entity = drafts[0].entity
+    records, claimed, sides = await aside(len(drafts), partial(_encoded, kit, drafts, claims, order))
+    args = [
+        records,
+        *actor_values(actor),
+        order.purpose,
+        order.reason or actor.reason,
+        order.document,
+    ]
+    args += [None, claimed, *sides]
+    if scope is not None:
+        args += [sorted(scope.subjects), dict(scope.counters)]
+    found = await connection.fetchrow(kit.insert(entity, fresh=scope is not None), *args)
+    if found["changed"] is not None:
+        raise stale(found["changed"])
+
+
+def _encoded(
+    kit: Kit, drafts: Sequence[Draft], claims: Sequence[tuple[Draft, Claim, bool]], order: Order
+) -> tuple[bytes, bytes, list[bytes]]:
+    """The JSON texts of new rows, of their claims, and of their parts and links."""
+    entity = drafts[0].entity
     tables = kit.rows.tables(entity)
     sort = sort_field(kit.model, tables.chain[-1])
     records = []
@@ -117,7 +141,7 @@ async def insert(
         records.append(record)
     claimed = [
         {"constraint_name": c.name, "key_hash": hexed(c.key_hash), "row_id": d.id, "contested": contested}
-        for d, c, contested in claims
+        for d, c, contested in sorted(claims, key=lambda claim: claim[1].key_hash)
     ]
     sides = [
         msgspec.json.encode(
@@ -125,19 +149,7 @@ async def insert(
         )
         for sheet in tables.sheets
     ]
-    args = [
-        msgspec.json.encode(records),
-        *actor_values(actor),
-        order.purpose,
-        order.reason or actor.reason,
-        order.document,
-    ]
-    args += [None, msgspec.json.encode(claimed), *sides]
-    if scope is not None:
-        args += [sorted(scope.subjects), dict(scope.counters)]
-    found = await connection.fetchrow(kit.insert(entity, fresh=scope is not None), *args)
-    if found["changed"] is not None:
-        raise stale(found["changed"])
+    return msgspec.json.encode(records), msgspec.json.encode(claimed), sides
 
 
 def stale(subject: str) -> StaleScope:
@@ -152,34 +164,36 @@ async def check_fresh(connection: Any, scope: Scope) -> None:
         raise stale(changed)
 
 
-async def raise_flags(kit: Kit, connection: Any, draft: Draft) -> None:
-    """Enter the flags of a row for review."""
-    place = draft.place
-    for flag in draft.flags:
-        await connection.execute(
-            FLAG,
-            place.area_id,
-            place.area_ord,
-            place.district_id,
-            flag.code,
-            draft.entity,
-            str(draft.id),
-            flag.facts or None,
-        )
+async def raise_flags(connection: Any, drafts: Iterable[Draft]) -> None:
+    """Enter the flags of rows for review."""
+    flags = [
+        (d.place.area_id, d.place.area_ord, d.place.district_id, flag.code, d.entity, str(d.id), flag.facts or None)
+        for d in drafts
+        for flag in d.flags
+    ]
+    if flags:
+        await connection.executemany(FLAG, flags)
 
 
-async def enter_candidate(connection: Any, draft: Draft, holder: UUID | None, name: str) -> None:
-    """Two rows may be one: for the data officer. Without a holder the statement enters nothing, but takes its time."""
-    place, first = draft.place, None if holder is None else str(holder)
-    args = (place.area_id, place.area_ord, place.district_id, draft.entity, first, str(draft.id), name)
-    await connection.execute(CANDIDATE, *args)
+async def enter_candidates(connection: Any, found: Sequence[tuple[Draft, UUID | None, str]]) -> None:
+    """Pairs of rows that may be one, each with the name of the key that they share: for the data officer.
+
+    Without a holder the statement enters nothing, but takes its time.
+    """
+    if not found:
+        return
+    places = [draft.place for draft, _, _ in found]
+    areas = ([p.area_id for p in places], [p.area_ord for p in places], [p.district_id for p in places])
+    holders = [None if holder is None else str(holder) for _, holder, _ in found]
+    pairs = (holders, [str(draft.id) for draft, _, _ in found], [name for _, _, name in found])
+    await connection.execute(CANDIDATE, found[0][0].entity, *areas, *pairs)
 
 
 async def update(
     kit: Kit,
     connection: Any,
-    draft: Draft,
-    stored: Mapping[str, Any],
+    drafts: Sequence[Draft],
+    stored: Mapping[UUID, Mapping[str, Any]],
     actor: Actor,
     order: Order,
     *,
@@ -187,95 +201,123 @@ async def update(
     action: str,
     removed: bool | None = None,
 ) -> None:
-    """Store the new values of one locked row, its event, revision and ledger entry."""
-    assert draft.before is not None
-    tables, changed = kit.rows.tables(draft.entity), draft.changed()
-    by_level: dict[int, list[tuple[str, str]]] = {}
-    for name in changed:
-        field = tables.fields[name]
-        if field.kind not in SIDE_KINDS:
-            by_level.setdefault(tables.level(field), []).extend(columns_of(field))
-    moved = any(str(draft.place.columns()[name] or "") != str(stored.get(name) or "") for name, _ in tables.scope)
-    sql = update_sql(tables, by_level, scope=moved)
-    revision = await connection.fetchval(sql, msgspec.json.encode([own_record(kit, draft)]), removed)
-    for sheet in tables.sheets:
-        if sheet.field.id in changed:
-            await _replace(kit, connection, draft, sheet)
-    await _trail(kit, connection, draft, stored, actor, order, kind, action, revision, removed)
+    """Store the new values of locked rows of one entity, their events, revisions and ledger entries.
+
+    `stored` holds their columns before. Rows that change the same fields are one statement.
+    """
+    entity = drafts[0].entity
+    tables = kit.rows.tables(entity)
+    moved = [draft for draft in drafts if _moved(tables, draft, stored[draft.id])]
+    away = {draft.id for draft in moved}
+    groups: dict[tuple[bool, tuple[str, ...]], list[Draft]] = {}
+    for draft in drafts:
+        groups.setdefault((draft.id in away, tuple(draft.changed())), []).append(draft)
+    revisions: dict[UUID, int] = {}
+    for (scope, changed), group in groups.items():
+        by_level: dict[int, list[tuple[str, str]]] = {}
+        for field in (tables.fields[name] for name in changed):
+            if field.kind not in SIDE_KINDS:
+                by_level.setdefault(tables.level(field), []).extend(columns_of(field))
+        records = msgspec.json.encode([own_record(kit, draft) for draft in group])
+        found = await connection.fetch(update_sql(tables, by_level, scope=scope), records, removed)
+        revisions |= {row["id"]: row["revision"] for row in found}
+        for sheet in tables.sheets:
+            if sheet.field.id in changed:
+                await _replace(kit, connection, group, sheet)
+    await _trail(kit, connection, drafts, stored, actor, order, kind, action, revisions, removed)
+    await _sort(kit, connection, tables, drafts)
+    rows = [draft.id for draft in moved]
+    if kit.model.root_scope(entity).kind == "through":
+        await kit.following.relink(connection, entity, rows)
+    else:
+        await kit.following.moved(connection, entity, rows)
+
+
+def _moved(tables: Tables, draft: Draft, stored: Mapping[str, Any]) -> bool:
+    """Whether a row lies elsewhere than before."""
+    return any(str(getattr(draft.place, name) or "") != str(stored.get(name) or "") for name, _ in tables.scope)
+
+
+async def _sort(kit: Kit, connection: Any, tables: Tables, drafts: Sequence[Draft]) -> None:
+    """The copy of the ordering key in the area table of rows that lie where their links lie."""
     sort = sort_field(kit.model, tables.chain[-1])
-    if sort is not None and sort.id in changed and kit.model.root_scope(draft.entity).kind == "through":
-        sql = f"UPDATE {names.area_table(tables.chain[-1])} SET sort = $2 WHERE row_id = $1"
-        await connection.execute(sql, draft.id, draft.values.get(sort.id))
-    if moved and kit.model.root_scope(draft.entity).kind == "through":
-        await kit.following.relink(connection, draft.entity, [draft.id])
-    elif moved:
-        await kit.following.moved(connection, draft.entity, [draft.id])
+    if sort is None or kit.model.root_scope(tables.entity.name).kind != "through":
+        return
+    changed = {draft.id: draft.values.get(sort.id) for draft in drafts if sort.id in draft.changed()}
+    if changed:
+        table = names.area_table(tables.chain[-1])
+        sql = (
+            f"UPDATE {table} a SET sort = x.sort FROM unnest($1::uuid[], $2::text[]) x(id, sort) WHERE a.row_id = x.id"
+        )
+        await connection.execute(sql, list(changed), list(changed.values()))
 
 
-async def _replace(kit: Kit, connection: Any, draft: Draft, sheet: Sheet) -> None:
+async def _replace(kit: Kit, connection: Any, drafts: Sequence[Draft], sheet: Sheet) -> None:
     """The parts or links of one field, all anew."""
-    await connection.execute(f"DELETE FROM {sheet.table} WHERE row_id = $1", draft.id)
-    records = side_records(kit, draft.entity, draft.id, sheet, draft.values.get(sheet.field.id))
+    await connection.execute(f"DELETE FROM {sheet.table} WHERE row_id = ANY($1::uuid[])", [d.id for d in drafts])
+    records = [r for d in drafts for r in side_records(kit, d.entity, d.id, sheet, d.values.get(sheet.field.id))]
     if records:
-        columns = ", ".join(names.quote(name) for name, _ in sheet.columns)
-        typed = ", ".join(f"{names.quote(name)} {type_}" for name, type_ in sheet.columns)
-        sql = f"INSERT INTO {sheet.table} ({columns}) SELECT {columns} FROM json_to_recordset($1::json) AS x({typed})"
+        columns = listed(sheet.columns)
+        sql = f"INSERT INTO {sheet.table} ({columns}) SELECT {columns} FROM {recordset(sheet.columns, '$1')}"
         await connection.execute(sql, msgspec.json.encode(records))
 
 
 async def _trail(
     kit: Kit,
     connection: Any,
-    draft: Draft,
-    stored: Mapping[str, Any],
+    drafts: Sequence[Draft],
+    stored: Mapping[UUID, Mapping[str, Any]],
     actor: Actor,
     order: Order,
     kind: str,
     action: str,
-    revision: int,
+    revisions: Mapping[UUID, int],
     removed: bool | None,
 ) -> None:
-    """The event, the revision and the ledger entry of a change."""
-    assert draft.before is not None
-    changed = draft.changed()
-    after = {name: draft.values.get(name) for name in changed}
-    changes: dict[str, Any] = {name: {"from": draft.before.get(name), "to": after[name]} for name in changed}
+    """The events, the revisions and the ledger entries of changes."""
+    keys = await row_keys(kit, connection, [draft.id for draft in drafts])
+    left = []
+    for draft in drafts:
+        changes = _changes(draft, removed)
+        sealed = None
+        if kit.personal[draft.entity]:
+            sealed = Keys(keys[draft.id], keys[draft.id]).seal("revision", json_text(changes), draft.id.bytes)
+        was = stored[draft.id]
+        before = {k: v for k, v in was.items() if not k.endswith(("_enc", "_hash", "_mask"))}
+        left.append(
+            {
+                "row_id": draft.id,
+                "revision": revisions[draft.id],
+                **{name: was.get(name) for name, _ in AREA_COLUMNS},
+                "before": msgspec.Raw(STORED.encode(before)),
+                "changed": sorted(changes),
+                "changes": None if sealed else msgspec.Raw(json_text(changes)),
+                "sealed": hexed(sealed) if sealed else None,
+                "confirmed": confirmed(draft, order),
+                "digest": hexed(digest_of(kit, keys[draft.id], changes)),
+            }
+        )
+    args = [msgspec.json.encode(left), kind, drafts[0].entity, order.operation, order.reason or actor.reason]
+    await connection.execute(UPDATE_TRAIL, *args, *actor_values(actor), action, order.purpose, order.document)
+
+
+def _changes(draft: Draft, removed: bool | None) -> dict[str, Any]:
+    """Field id -> from and to."""
+    before = draft.before or {}
+    changes: dict[str, Any] = {
+        name: {"from": before.get(name), "to": draft.values.get(name)} for name in draft.changed()
+    }
     if removed is not None:
-        changes["removedAt"] = {"from": draft.before.get("removedAt"), "to": draft.now if removed else None}
-    key = await row_key(kit, connection, draft.id)
-    sealed = None
-    if kit.personal[draft.entity]:
-        sealed = Keys(key, key).seal("revision", json_text(changes), draft.id.bytes)
-    before = {k: v for k, v in stored.items() if not k.endswith(("_enc", "_hash", "_mask"))}
-    await connection.execute(
-        UPDATE_TRAIL,
-        kind,
-        draft.entity,
-        draft.id,
-        revision,
-        *(UUID(stored[c]) if stored.get(c) else None for c in ("area_id",)),
-        stored.get("area_ord"),
-        *(UUID(stored[c]) if stored.get(c) else None for c in ("district_id",)),
-        msgspec.Raw(STORED.encode(before)),
-        sorted(changes),
-        order.operation,
-        None if sealed else msgspec.Raw(json_text(changes)),
-        sealed,
-        confirmed(draft, order),
-        order.reason or actor.reason,
-        *actor_values(actor),
-        action,
-        digest_of(kit, key, changes),
-        order.purpose,
-        order.document,
-    )
+        changes["removedAt"] = {"from": before.get("removedAt"), "to": draft.now if removed else None}
+    return changes
 
 
-async def row_key(kit: Kit, connection: Any, row: UUID) -> bytes:
-    """The key of a row, made when it has none yet (rows of bulk loads)."""
-    stored = await connection.fetchval("SELECT key FROM wangge.row_key WHERE row_id = $1", row)
-    if stored is None:
-        key, sealed = new_key(kit)
-        await connection.execute("INSERT INTO wangge.row_key (row_id, key) VALUES ($1, $2)", row, sealed)
-        return key
-    return kit.keys.open(ROW_KEY, bytes(stored))
+async def row_keys(kit: Kit, connection: Any, rows: Sequence[UUID]) -> dict[UUID, bytes]:
+    """The keys of rows, made when they have none yet (rows of bulk loads)."""
+    stored = await connection.fetch("SELECT row_id, key FROM wangge.row_key WHERE row_id = ANY($1::uuid[])", list(rows))
+    keys = {row["row_id"]: kit.keys.open(ROW_KEY, bytes(row["key"])) for row in stored}
+    made = {row: new_key(kit) for row in rows if row not in keys}
+    if made:
+        sql = "INSERT INTO wangge.row_key (row_id, key) SELECT * FROM unnest($1::uuid[], $2::bytea[])"
+        await connection.execute(sql, list(made), [sealed for _, sealed in made.values()])
+    return keys | {row: key for row, (key, _) in made.items()}

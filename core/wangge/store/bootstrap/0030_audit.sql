@@ -97,7 +97,7 @@ BEGIN
     RETURN last - wanted + 1;
 END $$;
 
--- What a repeated call answers: the ids that it made and a digest of its input.
+-- What a repeated call answers: the ids that it made, NULL for what it did not store, and a keyed digest of its input.
 CREATE TABLE IF NOT EXISTS wangge.idempotency (
     account_id uuid NOT NULL,
     root_field text COLLATE "C" NOT NULL,
@@ -114,7 +114,7 @@ GRANT SELECT ON wangge.ledger_entry, wangge.ledger_head, wangge.ledger_checkpoin
 GRANT INSERT (id, chain, actor_kind, actor_name, account_id, post_ids, token_id, action, entity, row_id, revision, fields,
     digest, purpose, reason, document, batch_id, row_count, confirmed) ON wangge.ledger_entry TO wangge_app;
 GRANT INSERT, UPDATE, DELETE ON wangge.claim TO wangge_app;
-GRANT INSERT ON wangge.idempotency TO wangge_app;
+GRANT INSERT, UPDATE (ids), DELETE ON wangge.idempotency TO wangge_app;
 GRANT SELECT, UPDATE (seq, link, epoch) ON wangge.ledger_entry TO wangge_sealer;
 GRANT SELECT, INSERT, UPDATE ON wangge.ledger_head TO wangge_sealer;
 GRANT SELECT, INSERT ON wangge.ledger_checkpoint TO wangge_sealer;
