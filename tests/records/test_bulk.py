@@ -14,7 +14,7 @@ import pytest_asyncio
 from tests.records.test_creating import id_number
 from tests.records.world import LAB, City, discovered, hooks_of, make_city
 from wangge.crypto import Keys
-from wangge.errors import Denied, Unavailable
+from wangge.errors import Denied, Throttled, Unavailable
 from wangge.hookspecs import hookimpl
 from wangge.model.filter import Compare, Given
 from wangge.records.locking import Asked
@@ -334,6 +334,22 @@ async def test_a_row_that_is_refused_keeps_its_old_key(lab: City) -> None:
     assert list(made.ids) == [None, ids[2]]
     claims = await lab.pool.fetch("SELECT row_id, contested FROM wangge.claim WHERE row_id = ANY($1)", ids)
     assert sorted(tuple(row) for row in claims) == sorted((row, False) for row in ids)
+
+
+async def test_sealed_keys_that_a_refused_call_tried_are_counted(lab: City) -> None:
+    area = lab.areas["north_1"].id
+    await lab.records.create(
+        lab.scope("north"), "base.person", [{"area": area, "name": "测试", "idNumber": id_number(1)}]
+    )
+    wires = [{"area": area, "name": "测试", "idNumber": id_number(n, "19010101")} for n in range(250)]
+    wires.append({"area": area, "name": "测试", "idNumber": id_number(1)})
+    used = "SELECT sum(used) FROM wangge.usage WHERE account_id = $1"
+    guessing, importing = lab.scope("north"), lab.scope("north")
+    with pytest.raises(Throttled):
+        await lab.records.create(guessing, "base.person", wires)
+    made = await lab.records.create(importing, "base.person", wires, policy="PER_ROW")
+    assert brief(made) == [(250, ("idNumber",), "unique.taken")]
+    assert await lab.pool.fetchval(used, importing.actor.account) == 1
 
 
 async def test_an_own_id_is_a_repeat_with_the_same_content_only(lab: City) -> None:
