@@ -291,15 +291,12 @@ async def check_after(
     refuse(kit, drafts, order)
 
 
-def is_plain(kit: Kit, scope: Scope, drafts: Sequence[Draft]) -> bool:
-    """Whether a create may be one statement in autocommit: one row, no hook, link, condition, flag, claim or parent."""
-    entity = drafts[0].entity
+def may_be_plain(kit: Kit, scope: Scope, entity: str) -> bool:
+    """Whether a create of one row may be one statement in autocommit: no hook, link, condition, flag or claim."""
     return (
-        len(drafts) == 1
-        and not kit.hooks.writes_of(kit.concerned(drafts[0].entity, scope.shape.modules))
+        not kit.hooks.writes_of(kit.concerned(entity, scope.shape.modules))
         and not kit.following.links(entity)
         and not is_conditional(kit, scope, entity)
         and not kit.claims.uniques(entity)
-        and not kit.places.is_derived(entity, drafts[0].values, drafts[0].given)
         and not any(check.grade == "flag" for level in kit.model.chain(entity) for check in level.checks)
     )

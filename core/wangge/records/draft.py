@@ -19,7 +19,7 @@ from .inputs import coerce_patch
 from .kit import Kit
 from .outcome import Fault, InputError, Outcome
 from .placing import Place
-from .references import CODED, POINTING, coded, holding, is_valid, pointed
+from .references import coded, is_valid, pointed
 
 Policy = Literal["ALL_OR_NOTHING", "PER_ROW"]
 """What one wrong row means for the others of its call."""
@@ -169,10 +169,9 @@ async def check_targets(
     names: Mapping[UUID, Iterable[str]] | None = None,
 ) -> None:
     """References lead to rows that the caller sees, codes are valid today; `names` says which fields of which row to look at."""
-    fields = kit.rows.tables(drafts[0].entity).fields if drafts else {}
-    pointing, held = holding(fields, POINTING), holding(fields, CODED)
-    if not pointing and not held:
+    if not drafts:
         return
+    pointing, held = kit.pointing(drafts[0].entity)
     chosen = [({n: d.values.get(n) for n in names[d.id]} if names is not None else d.values) for d in drafts]
     found = [list(pointed(pointing, values)) for values in chosen]
     unseen = await kit.references.unseen(reader, scope, [item for items in found for item in items])

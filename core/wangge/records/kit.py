@@ -23,7 +23,7 @@ from .claims import Claims
 from .following import Following
 from .outcome import Fault, InputError
 from .placing import Places
-from .references import Codes, References
+from .references import CODED, POINTING, Codes, References, holding
 from .rows import Rows
 from .statements import insert_sql
 from .wiping import Wipe, wipe_of
@@ -49,6 +49,9 @@ class Kit:
         self.following = Following(model)
         self.sentences = sentences(model)
         self._guards = Lru(KEPT_STATEMENTS)
+        self.nests = Lru(KEPT_STATEMENTS)
+        """(shape, entity) -> the children that inputs may hold (nesting.py)."""
+        self._pointing: dict[str, tuple[Mapping[str, Field], Mapping[str, Field]]] = {}
         self._inserts: dict[tuple[str, bool, bool], str] = {}
         self._wipes: dict[tuple[str, bool], Wipe] = {}
         self.personal = {
@@ -70,6 +73,14 @@ class Kit:
         owners = {level.module for level in self.model.chain(entity)}
         named = {m.id for m in self.model.modules.values() if entity in m.reads or entity in m.writes}
         return modules & frozenset(owners | named)
+
+    def pointing(self, entity: str) -> tuple[Mapping[str, Field], Mapping[str, Field]]:
+        """(the fields that point to other rows, the fields that hold codes) of an entity."""
+        found = self._pointing.get(entity)
+        if found is None:
+            fields = self.rows.tables(entity).fields
+            found = self._pointing[entity] = (holding(fields, POINTING), holding(fields, CODED))
+        return found
 
     def insert(self, entity: str, *, fresh: bool, batch: bool = False) -> str:
         """The INSERT statement of an entity."""

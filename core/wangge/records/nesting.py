@@ -46,6 +46,15 @@ def nests(model: Model, shape: Shape, entity: str) -> dict[str, Nest]:
     return found
 
 
+def nests_of(kit: Kit, shape: Shape, entity: str) -> dict[str, Nest]:
+    """`nests`, worked out once per shape."""
+    found: dict[str, Nest] | None = kit.nests.find((shape.key, entity))
+    if found is None:
+        found = nests(kit.model, shape, entity)
+        kit.nests.keep((shape.key, entity), found)
+    return found
+
+
 def count_of(model: Model, entity: str, inputs: Sequence[Any]) -> int:
     """How many rows inputs hold: themselves and what is nested in them."""
     count = len(inputs)
@@ -61,7 +70,7 @@ async def create_all(
     kit: Kit, connection: Any, scope: Scope, entity: str, items: Sequence[Item], order: Order, records: Any
 ) -> list[Draft]:
     """Store new rows and what is nested in them, inside a transaction; a draft for each. Raises Refused, Denied."""
-    nested = nests(kit.model, scope.shape, entity)
+    nested = nests_of(kit, scope.shape, entity)
     own = [msgspec.structs.replace(item, wire=_own(nested, item.wire)) for item in items]
     drafts = await aside(len(own), partial(draft_all, kit, scope, entity, own))
     repeated = await same_rows(kit, connection, scope, drafts, own)

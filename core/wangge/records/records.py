@@ -15,13 +15,13 @@ from ..values import Actor, Batch
 from .attempts import Attempts, row_id
 from .calls import lost_a_race
 from .changing import carry_out, change, change_all, put_away, put_away_all
-from .creating import create_grants, draft_all, is_plain, settle
+from .creating import create_grants, draft_all, may_be_plain, settle
 from .draft import Draft, Item, OnConflict, Order, Policy
 from .erasing import erase, erase_all
 from .handle import Handle
 from .kit import Kit
 from .locking import Asked
-from .nesting import count_of, create_all, nests
+from .nesting import count_of, create_all, nests_of
 from .outcome import Outcome
 from .pipeline import load_all
 from .repeats import Repeat
@@ -66,7 +66,8 @@ class Records(Attempts):
             confirm=confirm, reason=reason, operation=operation, purpose=purpose, document=document, language=language,
             policy=policy, on_conflict=on_conflict,
         )  # fmt: skip
-        self._check_count(count_of(self.kit.model, entity, inputs))
+        nested = any(isinstance(value, list) for wire in inputs for value in wire.values())
+        self._check_count(count_of(self.kit.model, entity, inputs) if nested else len(inputs))
         items = [Item(index, wire) for index, wire in enumerate(inputs)]
 
         async def attempt() -> Outcome:
@@ -89,11 +90,14 @@ class Records(Attempts):
 
     async def _create_plain(self, scope: Scope, entity: str, items: Sequence[Item], order: Order) -> Outcome | None:
         """One row by one statement in autocommit; None where that is not enough, or its id is there already."""
-        if any(name in items[0].wire for name in nests(self.kit.model, scope.shape, entity)):
+        if not may_be_plain(self.kit, scope, entity):
+            return None
+        lists = [name for name, value in items[0].wire.items() if isinstance(value, list)]
+        if lists and not nests_of(self.kit, scope.shape, entity).keys().isdisjoint(lists):
             return None
         drafts = draft_all(self.kit, scope, entity, items)
-        if not is_plain(self.kit, scope, drafts):
-            return None
+        if self.kit.places.is_derived(entity, drafts[0].values, drafts[0].given):
+            return None  # what it is derived from has to be locked
         try:
             await settle(self.kit, self.kit.pool, scope, drafts, order, None)
             await insert(self.kit, self.kit.pool, drafts, [], scope.actor, order, scope)
