@@ -15,7 +15,7 @@ from .lattice import Lattice, Line
 
 SMALLEST = 10
 """what a cell must hold to be shown."""
-AT_ONCE = 4000
+AT_ONCE = 60_000
 """hidden cells that are examined in one system of equations. Of more than that a part is examined while the others stand
 still, which can only hide too much."""
 
