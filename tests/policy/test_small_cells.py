@@ -24,12 +24,23 @@ TREES: tuple[list[int | None], ...] = (
 )
 
 
+def places(lattice: Lattice) -> list[int]:
+    """Where a row can be: an area without areas below it, and a value of each dimension."""
+    leaves = [node for node in range(len(lattice.parents)) if not lattice.children[node]]
+    return [
+        lattice.cell(leaf, dict(enumerate(values)))
+        for leaf in leaves
+        for values in itertools.product(*(range(1, size + 1) for size in lattice.sizes))
+    ]
+
+
 class Attacker:
-    """Knows every shown cell, which cells hold nobody, and how cells add up; works with rows, not with the lattice's lines."""
+    """Knows every shown cell, which cells of the cube hold nobody, and how cells add up; works with rows, not with the lattice's lines."""
 
     def __init__(self, lattice: Lattice, base: Cells, hidden: Iterable[int]) -> None:
-        self._lattice, self._base, self._hidden = lattice, sorted(base), set(hidden)
+        self._lattice, self._hidden = lattice, set(hidden)
         counts = lattice.sums(base)
+        self._base = sorted(place for place in places(lattice) if lattice.sums({place: 1}).keys() <= counts.keys())
         self._shown = {cell: count for cell, count in counts.items() if cell not in self._hidden}
         self._parts = {cell: [n for n, each in enumerate(self._base) if self._holds(cell, each)] for cell in counts}
 
@@ -113,15 +124,10 @@ def cubes(draw: st.DrawFn) -> tuple[Lattice, dict[int, int]]:
     every = frozenset(range(len(sizes)))
     families = draw(st.sampled_from([[every], [every - {0}, every - {len(sizes) - 1}]]))
     lattice = Lattice(parents, sizes, families)
-    leaves = [node for node in range(len(parents)) if not lattice.children[node]]
-    places = [
-        lattice.cell(leaf, dict(enumerate(values)))
-        for leaf in leaves
-        for values in itertools.product(*(range(1, size + 1) for size in sizes))
-    ]
+    spots = places(lattice)
     many = st.one_of(st.integers(0, 3), st.integers(5, 15), st.integers(10, 60))
-    counts = draw(st.lists(many, min_size=len(places), max_size=len(places)))
-    return lattice, {place: count for place, count in zip(places, counts, strict=True) if count}
+    counts = draw(st.lists(many, min_size=len(spots), max_size=len(spots)))
+    return lattice, {place: count for place, count in zip(spots, counts, strict=True) if count}
 
 
 @settings(max_examples=80, deadline=None)
