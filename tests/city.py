@@ -131,7 +131,7 @@ def city_settings(city_home: Path, city_database: Database, tmp_path_factory: py
     home = tmp_path_factory.mktemp("city")
     shutil.copytree(city_home / "keys", home / "keys")
     shutil.copy(city_home / "demo-accounts.json", home)
-    settings = Settings(home=home, port=0)
+    settings = Settings(home=home, port=0, nightly=False)  # else tests at night would meet its jobs
     write_runtime(settings, Runtime(database=city_database))
     return settings
 

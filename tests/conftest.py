@@ -32,6 +32,7 @@ from wangge.store.place import remove, settle
 from wangge.store.pool import Pool
 
 PREFIX = "wangge-tests-"
+os.environ["WANGGE_NIGHTLY"] = "0"  # of servers that tests start: they would meet nightly jobs at night only
 TEMPLATE = "template_of_tests"
 _run = pytest.StashKey[Path]()
 _server = pytest.StashKey[EmbeddedPostgres]()

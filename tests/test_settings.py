@@ -37,6 +37,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "WANGGE_OIDC_LABEL_ZH": "市统一身份认证平台",
         "WANGGE_OIDC_LABEL_EN": "City identity",
         "WANGGE_MODULES": str(tmp_path),
+        "WANGGE_NIGHTLY": "0",
         "WANGGE_TRACE_HOOKS": "1",
         "WANGGE_LOG_LEVEL": "DEBUG",
     }
@@ -61,6 +62,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         oidc_label_zh="市统一身份认证平台",
         oidc_label_en="City identity",
         modules=(tmp_path,),
+        nightly=False,
         trace_hooks=True,
         log_level="debug",
     )
@@ -86,6 +88,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         ("WANGGE_OIDC_LABEL_ZH", "市统一身份认证平台"),
         ("WANGGE_OIDC_LABEL_EN", "City identity"),
         ("WANGGE_MODULES", str(tmp_path)),
+        ("WANGGE_NIGHTLY", "0"),
         ("WANGGE_TRACE_HOOKS", "1"),
         ("WANGGE_LOG_LEVEL", "debug"),
     ]
@@ -103,6 +106,11 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "*",
             "WANGGE_PROXIES: '*' is not addresses or networks of reverse proxies, joined by ','; "
             "only they may say from where a request comes",
+        ),
+        (
+            "WANGGE_NIGHTLY",
+            "tonight",
+            "WANGGE_NIGHTLY: 'tonight' is not 1, or 0 where nightly jobs are left to other servers",
         ),
         ("WANGGE_TRACE_HOOKS", "yes", "WANGGE_TRACE_HOOKS: 'yes' is not 1 or 0"),
         ("WANGGE_LOG_LEVEL", "loud", "WANGGE_LOG_LEVEL: 'loud' is not debug, info, warning or error"),

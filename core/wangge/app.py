@@ -135,7 +135,7 @@ def build(settings: Settings) -> Any:
             "cubes": _cubes(pool, engine.catalog),
             "repeats": _repeats(pool),
         }
-        jobs = Jobs(parts.database, work, nightly=tuple(work))
+        jobs = Jobs(parts.database, work, nightly=tuple(work) if settings.nightly else ())
         async with pool:
             await scopes.open()
             parts.keys.expect(scopes.world.counters.get("key", 0))

@@ -50,6 +50,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "oidc_label_zh": ("WANGGE_OIDC_LABEL_ZH", "the provider's name in Chinese, of at most 30 characters"),
     "oidc_label_en": ("WANGGE_OIDC_LABEL_EN", "the provider's name in English, of at most 30 characters"),
     "modules": ("WANGGE_MODULES", "folders of modules that are YAML only, joined by ':'"),
+    "nightly": ("WANGGE_NIGHTLY", "1, or 0 where nightly jobs are left to other servers"),
     "trace_hooks": ("WANGGE_TRACE_HOOKS", "1 or 0"),
     "log_level": ("WANGGE_LOG_LEVEL", "debug, info, warning or error"),
 }
@@ -80,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     oidc_label_zh: str = "统一身份认证"
     oidc_label_en: str = "single sign-on"
     modules: tuple[Path, ...] = ()
+    nightly: bool = True
+    """whether a worker takes part in the nightly jobs."""
     trace_hooks: bool = False
     log_level: LogLevel = "info"
     trace: int | None = None
@@ -111,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             oidc_label_zh=_label("oidc_label_zh", given["oidc_label_zh"], "统一身份认证"),
             oidc_label_en=_label("oidc_label_en", given["oidc_label_en"], "single sign-on"),
             modules=_folders(given["modules"]),
+            nightly=_switch("nightly", given["nightly"] or "1"),
             trace_hooks=_switch("trace_hooks", given["trace_hooks"]),
             log_level=_log_level(given["log_level"]),
         )

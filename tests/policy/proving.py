@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -63,6 +63,10 @@ class Stored:
 
     world: World
     roles: Roles
+
+    async def policy(self, roles: Iterable[str] | None = None) -> World:
+        """The World has the rules of all roles."""
+        return self.world
 
 
 class Proving:

@@ -44,8 +44,11 @@ class Console:
         """The file of a path, never outside the folder."""
         if "\0" in path:
             return None
-        found = (self._folder / path).resolve()
-        return found if found.is_relative_to(self._folder) and found.is_file() else None
+        try:
+            found = (self._folder / path).resolve()
+            return found if found.is_relative_to(self._folder) and found.is_file() else None
+        except OSError:  # longer than a name can be
+            return None
 
     async def serve(self, path: str, sender: Send) -> None:
         """A file, else the console's page; a missing asset is 404."""
