@@ -188,33 +188,43 @@ def md5(lines: list[str]) -> str:
     return hashlib.md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest()
 
 
+HELD = 7_000_001
+"""an advisory lock of this test."""
+
+
 async def kill_in_the_middle(bare: Database, owner: Any, home: Path, seen: int) -> None:
-    """Begin to seal, and kill -9 once so many batches were seen to be written."""
+    """Begin to seal, and kill -9 while the row after so many batches is being written: a trigger holds it there."""
+    row = await owner.fetchval("SELECT id FROM shop.place ORDER BY id OFFSET $1 LIMIT 1", seen * 1_000)
+    await owner.execute(
+        f"CREATE OR REPLACE FUNCTION shop.hold() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN PERFORM pg_advisory_xact_lock({HELD}); RETURN NEW; END $$"
+    )
+    await owner.execute(
+        f"CREATE TRIGGER hold BEFORE UPDATE ON shop.place FOR EACH ROW WHEN (OLD.id = '{row}') EXECUTE FUNCTION shop.hold()"
+    )
+    await owner.execute(f"SELECT pg_advisory_lock({HELD})")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.apps.sealing", stdin=asyncio.subprocess.PIPE
     )
     assert process.stdin is not None
     process.stdin.write(msgspec.json.encode(Task(bare, str(home))))
     process.stdin.close()
-    begun: set[Any] = set()
 
     async def reached() -> bool:
-        rows = await owner.fetch(
-            'SELECT query_start FROM pg_stat_activity WHERE datname = $1 AND query LIKE \'UPDATE "shop"."place" t SET%\'',
-            bare.name,
-        )
-        begun.update(row["query_start"] for row in rows)
-        return len(begun) >= seen
+        waits = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted)"
+        return bool(await owner.fetchval(waits, HELD))
 
     await eventually(reached, 60)
     process.kill()
     await process.wait()
+    await owner.execute(f"SELECT pg_advisory_unlock({HELD})")
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
 
     async def gone() -> bool:
         return bool(await owner.fetchval(others, bare.name) == 0)
 
     await eventually(gone, 60)
+    await owner.execute("DROP FUNCTION shop.hold() CASCADE")
 
 
 async def test_tables_that_a_killed_apply_did_not_write_anew_are_written_by_the_next(
