@@ -140,7 +140,8 @@ async def store_policy(proving: Proving, policy: Policy) -> UUID:
         await connection.execute(
             "INSERT INTO wangge.account (id, login, name, state, person) VALUES ($1, $2, $2, $3, $4)", account, LOGIN, policy.state, person
         )  # fmt: skip
-        for module, state in policy.module_states.items():
+        states = {"ward": "INSTALLED", "extra": "INSTALLED"} | policy.module_states
+        for module, state in states.items():
             await connection.execute("UPDATE wangge.module SET state = $2 WHERE code = $1", module, state)
         for role, inherits in policy.roles.items():
             sql = "INSERT INTO wangge.role (id, code, zh, en, module, inherits, removed_at) VALUES ($1, $2, $2, $2, 'ward', $3, $4)"
@@ -205,8 +206,12 @@ async def disagreements(
     effort: int = 2,
     paths: Sequence[str] = tuple(PATHS),
     stop: bool = False,
+    sample: int = 40,
 ) -> Report:
-    """What the API answers under a policy against what the naive evaluator says; with `stop` no more after a disagreement."""
+    """What the API answers under a policy against what the naive evaluator says; with `stop` no more after a disagreement.
+
+    Of each entity so many rows are asked for: a `sample`.
+    """
     account = await store_policy(proving, policy)
     world = await load_world(proving.connection, proving.model)
     facts = await load_facts(proving.connection, account)
@@ -217,6 +222,6 @@ async def disagreements(
     subject = Subject(account, LOGIN, build_scope(world, proving.stored.roles, facts))
     await prove(
         proving.engine, proving.schema, proving.rows, proving.connection, subject, report, chance,
-        unseal=unseal_with(proving.keys), effort=effort, paths=paths,
+        unseal=unseal_with(proving.keys), effort=effort, paths=paths, sample=sample,
     )  # fmt: skip
     return report
