@@ -130,7 +130,7 @@ def cubes(draw: st.DrawFn) -> tuple[Lattice, dict[int, int]]:
     return lattice, {place: count for place, count in zip(spots, counts, strict=True) if count}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(cubes())
 def test_no_sum_of_shown_cells_gives_a_hidden_one(cube: tuple[Lattice, dict[int, int]]) -> None:
     lattice, base = cube
@@ -140,18 +140,18 @@ def test_no_sum_of_shown_cells_gives_a_hidden_one(cube: tuple[Lattice, dict[int,
     assert Attacker(lattice, base, hidden).computed() == set()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(cubes())
 def test_every_hidden_cell_may_be_one_of_several_whole_numbers(cube: tuple[Lattice, dict[int, int]]) -> None:
     lattice, base = cube
     hidden = suppress(lattice, lattice.sums(base))
-    worlds = Attacker(lattice, base, hidden).worlds(2_000)
+    worlds = Attacker(lattice, base, hidden).worlds(20_000)
     assume(worlds is not None)
     assert worlds is not None
     assert {cell: values for cell, values in worlds.items() if len(values) < 2} == {}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cubes())
 def test_a_cube_that_is_examined_in_parts_gives_nothing_away_either(cube: tuple[Lattice, dict[int, int]]) -> None:
     lattice, base = cube
