@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ..model.dimensions import AREA_FIELD, AREA_LEVELS
+from ..model.dimensions import AREA_FIELD, AREA_LEVELS, NUMBERS
 from ..model.types import Dimension, Model
 from ..policy.world import StoredRule
 
@@ -27,9 +27,6 @@ class Wanted(msgspec.Struct, frozen=True):
     """the finest kind of its areas; `city` for an entity without areas."""
     measures: tuple[str, ...]
     """the number fields that some rule shows."""
-
-
-NUMBERS = ("integer", "duration", "decimal", "money")
 
 
 def wanted(model: Model, rules: Iterable[StoredRule]) -> tuple[Wanted, ...]:

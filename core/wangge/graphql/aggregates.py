@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from graphql import (
     GraphQLArgument,
@@ -20,6 +20,7 @@ from graphql import (
     GraphQLString,
 )
 
+from ..model.dimensions import AREA_LEVELS, NUMBERS
 from ..model.types import Field
 from ..policy.scope import Level
 from ..sql.aggregates import BUCKETS, MOST_GROUPS
@@ -32,19 +33,10 @@ if TYPE_CHECKING:
 MOMENTS = ("createdAt", "updatedAt")
 VALUES = frozenset("text code enum boolean integer duration number month credit_code url email phone".split())
 """kinds whose values group as they are."""
-NUMBERS = frozenset(("integer", "duration", "decimal", "money"))
-ORDERED = NUMBERS | {"date", "datetime"}
-LEVELS = ("city", "district", "township", "community", "grid", "micro_grid")
+ORDERED = frozenset((*NUMBERS, "date", "datetime"))
+LEVELS = (*AREA_LEVELS, "grid", "micro_grid")
 ENDS = {"countDistinct": "CountDistinct", "sum": "Sum", "avg": "Avg", "min": "Min", "max": "Max"}
 """function -> the end of its type's name."""
-Function = Literal["count", "countDistinct", "sum", "avg", "min", "max"]
-FUNCTIONS: dict[str, Function] = {
-    "countDistinct": "countDistinct",
-    "sum": "sum",
-    "avg": "avg",
-    "min": "min",
-    "max": "max",
-}
 
 
 class Aggregates:

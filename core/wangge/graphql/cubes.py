@@ -21,7 +21,7 @@ from graphql import (
     GraphQLString,
 )
 
-from ..model.dimensions import AREA_FIELD, AREA_LEVELS
+from ..model.dimensions import AREA_FIELD, AREA_LEVELS, NUMBERS
 from ..model.types import Dimension, Field
 from ..policy.scope import CUBE, Level
 from ..sql.aggregates import MOST_GROUPS
@@ -29,8 +29,6 @@ from ..sql.catalog import implicit_ref
 
 if TYPE_CHECKING:
     from .schema import SchemaBuilder
-
-NUMBERS = ("integer", "duration", "decimal", "money")
 
 
 class CubeTypes:

@@ -23,9 +23,10 @@ from ..sql.ast import (
     Measure,
     Measured,
     Measures,
+    measure_of,
 )
 from ..sql.catalog import AREA, SYSTEM
-from .aggregates import FUNCTIONS, Aggregates
+from .aggregates import Aggregates
 from .arguments import Leaf, arguments
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Grouping:
             if name == "__typename":
                 items.append(Constant(inner, named.name))
             else:
-                measure = Measure(FUNCTIONS[function], self._named(entity, name).id)
+                measure = measure_of(f"{function}.{self._named(entity, name).id}")
                 items.append(Measured(inner, measure))
         return Measures(key, tuple(items))
 
@@ -216,7 +217,7 @@ class Grouping:
             return GroupOrder(Measure("count"), item.value == "DESC")
         if name != "key":
             field, leaf = _only(item, "orderBy")
-            return GroupOrder(Measure(FUNCTIONS[name], self._named(entity, field).id), leaf.value == "DESC")
+            return GroupOrder(measure_of(f"{name}.{self._named(entity, field).id}"), leaf.value == "DESC")
         path: Path = ()
         while not isinstance(item, Leaf):
             field, item = _only(item, "orderBy")

@@ -51,10 +51,11 @@ PENDING = """SELECT EXISTS (SELECT 1 FROM wangge.secret WHERE owner_id = $1 AND 
   EXISTS (SELECT 1 FROM wangge.post p WHERE p.account = $1 AND p.role = ANY($2) AND p.removed_at IS NULL
     AND (p.valid_to IS NULL OR p.valid_to > clock_timestamp())) AS administrator"""
 HAS_PASSWORD = "SELECT EXISTS (SELECT 1 FROM wangge.secret WHERE owner_id = $1 AND kind = 'password')"
-TODO = {
+FIRST = {
     "password": "change your first password before anything else",
     "second_factor": "add a second factor before anything else",
 }
+"""what must be done first -> its sentence."""
 ADMINISTRATORS = (*KEPT, "auditor")
 """roles whose holders need a second factor where administrators do."""
 
@@ -216,7 +217,7 @@ class Sessions:
             todo = await self._pending(self._pool, known.account)
             if todo is not None:
                 if not pending:
-                    raise Denied(f"auth.{todo}_due", TODO[todo], pending=todo)
+                    raise Denied(f"auth.{todo}_due", FIRST[todo], pending=todo)
                 return known
             if changes == self._changes:  # else the change may name it, and what was read may be older
                 self._known[cookie] = (known, now)

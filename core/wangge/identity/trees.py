@@ -10,8 +10,9 @@ from uuid import UUID
 
 import msgspec
 
+from ..model.dimensions import DISTRICT_KINDS
+
 NAMESPACE = UUID("7d4c1c1e-3f0a-5d55-8f0e-51a9c0de0001")
-DISTRICTS = ("district", "functional_zone")
 SPARE = {
     "city": 0,
     "district": 4_000_000,
@@ -78,7 +79,7 @@ def number_areas(areas: Iterable[NewArea]) -> dict[str, Numbered]:
 
     def visit(area: NewArea, at: int, parent: UUID | None, district: UUID | None) -> int:
         own = stable_id("area", area.code)
-        inside = own if area.kind in DISTRICTS else district
+        inside = own if area.kind in DISTRICT_KINDS else district
         node = found[area.code] = Numbered(own, at, at, inside, parent)
         for child in below.get(area.code, ()):
             at = visit(child, at + 1, own, inside)

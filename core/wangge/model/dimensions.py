@@ -18,7 +18,10 @@ MOST_BANDS = 50
 CODED = ("code", "enum", "boolean")
 DATES = ("date", "datetime")
 DATE_UNITS = ("YEAR", "QUARTER", "MONTH")
-BANDED = ("integer", "duration", "decimal", "money")
+NUMBERS = ("integer", "duration", "decimal", "money")
+"""kinds that have bands, and sums."""
+DISTRICT_KINDS = ("district", "functional_zone")
+"""what the level DISTRICT takes."""
 AREA_LEVELS = ("city", "district", "township", "community")
 """from the coarsest to the finest that a cube may have."""
 AREA_FIELD = "area"
@@ -71,7 +74,7 @@ def _dimension(model: Model, entity: str, item: Any, fields: Mapping[str, str]) 
         return Dimension(field.id)
     if field.kind in DATES and unit in DATE_UNITS:
         return Dimension(field.id, unit)
-    if field.kind in BANDED:
+    if field.kind in NUMBERS:
         return Dimension(field.id, "BAND", _bands(name, unit))
     if field.kind in DATES:
         wrong(f'"{name}" is a date: name one of {", ".join(DATE_UNITS)}, like {{{name}: YEAR}}')

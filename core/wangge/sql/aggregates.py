@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import Invalid
+from ..model.dimensions import DISTRICT_KINDS
 from ..model.filter import Compare, Every, Filter, Given, Not, Some
 from ..model.types import Field
 from . import cells
@@ -37,7 +38,6 @@ from .rows import FALSE, TRUE, Build, Source, all_of, any_of, case
 
 MOST_GROUPS = 10_000
 DISTRICT = "district"
-DISTRICT_KINDS = (DISTRICT, "functional_zone")
 BUCKETS = {
     "DAY": "YYYY-MM-DD",
     "ISO_WEEK": 'IYYY-"W"IW',

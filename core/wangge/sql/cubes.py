@@ -9,12 +9,12 @@ from __future__ import annotations
 import msgspec
 
 from ..errors import Invalid
-from ..model.dimensions import AREA_FIELD, AREA_LEVELS
+from ..model.dimensions import AREA_FIELD, AREA_LEVELS, DISTRICT_KINDS
 from ..model.filter import TRUE as TRUE_FILTER
 from ..model.filter import Compare, Every, Filter, Given
 from ..policy.scope import CUBE, Form, Grant, Level, Scope
 from . import cells
-from .aggregates import DISTRICT_KINDS, MOST_GROUPS, having, order, shown
+from .aggregates import MOST_GROUPS, having, order, shown
 from .ast import Aggregate, Connection, Constant, GroupTerm, Measure
 from .notes import NOTHING, Made
 from .rows import TRUE, Build, all_of, any_of

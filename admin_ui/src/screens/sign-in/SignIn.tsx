@@ -6,6 +6,7 @@ import { type Provider, readProvider } from '../../api/session'
 import { usePreferences } from '../../kit/preferences'
 import { Notice } from '../../kit/States'
 import { useCallerContext } from '../../schema/caller'
+import { CodeBox } from './CodeBox'
 import { Gate } from './Gate'
 import { Labelled } from './Labelled'
 import { asksForCode, sentenceFor } from './refusal'
@@ -137,25 +138,7 @@ function SignInForm({ ended }: { ended: boolean }) {
           onChange={(event) => setPassword(event.target.value)}
         />
       </Labelled>
-      {code === null ? null : (
-        <Labelled id="code" label={t('signIn.code')} mistake={null}>
-          <Input
-            id="code"
-            ref={codeBox}
-            size="large"
-            name="code"
-            autoComplete="one-time-code"
-            inputMode="text"
-            maxLength={20}
-            value={code}
-            aria-describedby="code-help"
-            onChange={(event) => setCode(event.target.value)}
-          />
-          <p className="wg-muted" id="code-help">
-            {t('signIn.codeHelp')}
-          </p>
-        </Labelled>
-      )}
+      {code === null ? null : <CodeBox box={codeBox} value={code} change={setCode} />}
       <Button type="primary" htmlType="submit" size="large" block disabled={busy} aria-busy={busy}>
         {busy ? t('signIn.submitting') : t('signIn.submit')}
       </Button>

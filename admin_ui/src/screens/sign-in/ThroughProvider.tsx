@@ -1,5 +1,5 @@
 /** Signing in through the identity provider: a button, a code where there is a second factor, and what was refused. */
-import { Button, Input, type InputRef } from 'antd'
+import { Button, type InputRef } from 'antd'
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearch } from 'wouter'
@@ -7,8 +7,8 @@ import { beginAtProvider, finishAtProvider, type Provider } from '../../api/sess
 import { usePreferences } from '../../kit/preferences'
 import { Notice } from '../../kit/States'
 import { useCallerContext } from '../../schema/caller'
+import { CodeBox } from './CodeBox'
 import { keepSearch } from './kept-search'
-import { Labelled } from './Labelled'
 import { sentenceFor } from './refusal'
 
 /** What the last sign-in through the provider came to, above the form. */
@@ -90,22 +90,7 @@ export function ProviderCode({ again }: { again: () => void }) {
   return (
     <form className="wg-form" method="post" noValidate onSubmit={(event) => void submit(event)}>
       {refusal === null ? null : <Notice tone="danger">{sentenceFor(refusal, t)}</Notice>}
-      <Labelled id="code" label={t('signIn.code')} mistake={null}>
-        <Input
-          id="code"
-          ref={box}
-          size="large"
-          name="code"
-          autoComplete="one-time-code"
-          maxLength={20}
-          value={code}
-          aria-describedby="code-help"
-          onChange={(event) => setCode(event.target.value)}
-        />
-        <p className="wg-muted" id="code-help">
-          {t('signIn.codeHelp')}
-        </p>
-      </Labelled>
+      <CodeBox box={box} value={code} change={setCode} />
       <Button type="primary" htmlType="submit" size="large" block disabled={busy} aria-busy={busy}>
         {busy ? t('signIn.submitting') : t('signIn.submit')}
       </Button>
