@@ -81,8 +81,8 @@ def compose(settings: Settings, *, max_cost: int = MAX_COST) -> Parts:
     tokens = Tokens(pool, keys, scopes.clock.now)
     sessions = Sessions(pool, keys, scopes.clock.now, settings.second_factor)
     scopes.dropped += [tokens.forget, sessions.forget, lambda _: keys.expect(scopes.world.counters.get("key", 0))]
-    records = Records(pool, catalog, hooks, keys)
-    reads = Reads(pool, settings.home / "journal")
+    records = Records(pool, catalog, hooks, keys, scopes.clock.now)
+    reads = Reads(pool, settings.home / "journal", scopes.clock.now)
     engine = Engine(catalog, pool, scopes, keys, hooks, records, reads, settings.oidc_issuer, max_cost=max_cost)
     return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database, records)
 

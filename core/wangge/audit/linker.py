@@ -60,7 +60,7 @@ class Linker:
             if not entries:
                 return 0
             ends = await self._ends(connection, {entry["chain"] for entry in entries})
-            now = dt.datetime.now(dt.UTC)
+            now = await connection.fetchval("SELECT now()")
             seqs, links = [], []
             for entry in entries:
                 end = ends[entry["chain"]]

@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from ..errors import Unavailable
+from ..store.clock import Now, machine_time
 from ..values import Actor, uuid7
 from .entries import CITY_CHAIN
 
@@ -77,8 +78,9 @@ class ReadRecord(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What a record says of its request: who reads for which unit and district, why, and by which document."""
+    """What a record says of its request: when, who reads for which unit and district, why, and by which document."""
 
+    at: dt.datetime
     actor: Actor
     district: UUID | None
     unit: UUID | None
@@ -107,7 +109,7 @@ def record(reading: Reading, root: str, kinds: Sequence[Kind], notes: bytes) -> 
     actor = reading.actor
     return ReadRecord(
         id=uuid7(),
-        at=dt.datetime.now(dt.UTC),
+        at=reading.at,
         chain=reading.district or CITY_CHAIN,
         actor_kind=actor.kind,
         actor_name=actor.name,
@@ -133,8 +135,9 @@ def _shown(kind: Kind, count: int) -> Shown:
 class Reads:
     """The records of one process; `folder` holds its journal and those of processes that died."""
 
-    def __init__(self, pool: Any, folder: Path) -> None:
+    def __init__(self, pool: Any, folder: Path, now: Now = machine_time) -> None:
         self._pool = pool
+        self.now = now
         self._folder = folder
         self._file = -1
         self._path = folder

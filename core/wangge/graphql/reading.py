@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from uuid import UUID
 
@@ -79,7 +80,10 @@ class Reader:
         if row is None:
             return None
         found = record(
-            _reading(scope, statement.noted, why), why.root, [_kind(n) for n in statement.noted], row["i"] or b""
+            _reading(self._reads.now(), scope, statement.noted, why),
+            why.root,
+            [_kind(n) for n in statement.noted],
+            row["i"] or b"",
         )
         if found is not None:
             self._reads.add(found)
@@ -122,10 +126,10 @@ def _kind(noted: Noted) -> tuple[str, tuple[str, ...]] | None:
     return None if noted.reveal else (noted.entity, noted.fields)
 
 
-def _reading(scope: Scope, noted: tuple[Noted, ...], why: Why) -> Reading:
+def _reading(at: dt.datetime, scope: Scope, noted: tuple[Noted, ...], why: Why) -> Reading:
     """The part of a read record that its request gives."""
     purposes = (why.purpose,) if why.purpose is not None else _purposes(scope, {n.entity for n in noted})
-    return Reading(scope.actor, scope.home_district, scope.home_unit, purposes, why.document)
+    return Reading(at, scope.actor, scope.home_district, scope.home_unit, purposes, why.document)
 
 
 def _purposes(scope: Scope, entities: set[str]) -> tuple[str, ...]:

@@ -67,9 +67,9 @@ class Exchange:
         """Send a JSON value."""
         await send(self.sender, status, msgspec.json.encode(value), JSON, more)
 
-    def cookie(self, value: str, until: dt.datetime) -> tuple[str, str]:
+    def cookie(self, value: str, until: dt.datetime | None) -> tuple[str, str]:
         """The session's cookie: not for scripts, not for other sites, over TLS only where the request came so."""
-        life = max(0, int((until - dt.datetime.now(dt.UTC)).total_seconds()))
+        life = max(0, int((until - self.scopes.clock.now()).total_seconds())) if until is not None else 0
         return "set-cookie", f"{COOKIE}={value}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{self.secure}"
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -109,7 +108,7 @@ async def _sign_out(exchange: Exchange) -> None:
     found = await exchange.callers.credential({**exchange.headers, "authorization": ""}, writes=True, pending=True)
     if found.session is not None:
         await exchange.sessions.sign_out(found.session)
-    await exchange.empty(dict([exchange.cookie("", dt.datetime.now(dt.UTC))]))
+    await exchange.empty(dict([exchange.cookie("", None)]))
 
 
 async def _change_password(exchange: Exchange) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -40,7 +41,7 @@ async def change(
     """Update a row. Raises Refused, Denied, Conflict."""
     locked = await lock(kit, connection, scope, entity, row, "update")
     check_revision(locked, if_revision)
-    draft = _patched(kit, entity, locked, Asked(0, row, patch))
+    draft = _patched(kit, entity, locked, Asked(0, row, patch), kit.now())
     await finish(kit, connection, scope, [draft], {row: locked}, order, records, kind="update", action="update")
     return row
 
@@ -56,25 +57,28 @@ async def change_all(
     locked = await lock_all(kit, connection, scope, entity, [one.id for one in asked], "update")
     drafts: list[Draft] = []
     seen: set[UUID] = set()
+    now = kit.now()
     for one in asked:
         found = locked.get(one.id)
         fault = unfit(one, found, seen)
         fault = Fault(unfit_as) if fault is not None and unfit_as is not None else fault
         drafts.append(
-            faulty(entity, one, fault) if found is None or fault is not None else _patched(kit, entity, found, one)
+            faulty(entity, one, fault, now)
+            if found is None or fault is not None
+            else _patched(kit, entity, found, one, now)
         )
         seen.add(one.id)
     await finish(kit, connection, scope, drafts, locked, order, records, kind="update", action="update")
     return drafts
 
 
-def _patched(kit: Kit, entity: str, locked: Locked, asked: Asked) -> Draft:
+def _patched(kit: Kit, entity: str, locked: Locked, asked: Asked, now: dt.datetime) -> Draft:
     """A locked row with what is to be changed."""
     fields = kit.rows.tables(entity).fields
     kind = kit.model.root_scope(entity).kind
-    parsed = parse_input(fields, kind, asked.patch, lambda name: settable(locked.grants, name))
+    parsed = parse_input(fields, kind, asked.patch, lambda name: settable(locked.grants, name), now)
     parsed.id = None
-    draft = draft_of(entity, asked.id, locked, parsed, asked.index)
+    draft = draft_of(entity, asked.id, locked, parsed, now, asked.index)
     draft.faults += missing(kit, draft)
     return draft
 
@@ -186,7 +190,7 @@ async def put_away_all(
     action = "remove" if removed else "restore"
     rows = [one.id for one in asked]
     locked = await lock_all(kit, connection, scope, entity, rows, action, removed=not removed)
-    drafts = located(entity, asked, locked)
+    drafts = located(entity, asked, locked, kit.now())
     kept = sift(kit, drafts, order)
     if kept:
         stored = {draft.id: locked[draft.id].stored for draft in kept}
@@ -218,7 +222,7 @@ async def carry_out(
             parsed.faults.append(Fault("field.required", (field.id,), field=field.id))
     own = kit.rows.tables(entity).fields
     writes = {k: v for k, v in parsed.values.items() if k in own and own[k].written_by == name}
-    draft = draft_of(entity, row, locked, Parsed(writes, {}, parsed.faults))
+    draft = draft_of(entity, row, locked, Parsed(writes, {}, parsed.faults), kit.now())
     if operation.guard is not None and not draft.faults:
         context = kit.checks.context(scope, locked.values, locked.values, draft.now)
         if not await kit.checks.holds(connection, scope, context, operation.guard, entity):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
@@ -48,11 +47,11 @@ def draft_all(kit: Kit, scope: Scope, entity: str, items: Sequence[Item]) -> lis
     grants = create_grants(kit, scope, entity)
     fields = kit.rows.tables(entity).fields
     kind = kit.model.root_scope(entity).kind
-    now = dt.datetime.now(dt.UTC)
+    now = kit.now()
     drafts = []
     may = functools.cache(lambda name: settable(grants, name))
     for item in items:
-        parsed = parse_input(fields, kind, item.wire, may)
+        parsed = parse_input(fields, kind, item.wire, may, now)
         drafts.append(
             Draft(
                 index=item.index,

@@ -46,7 +46,7 @@ async def erase_all(
     if kit.model.entities.get(entity) is None or kit.model.entities[entity].writes != "generated":
         raise Denied("write.not_allowed", "the caller may not do this", entity=entity)
     locked = await lock_all(kit, connection, scope, entity, [one.id for one in asked], "erase", removed=None)
-    drafts = located(entity, asked, locked)
+    drafts = located(entity, asked, locked, kit.now())
     kept = sift(kit, drafts, order)
     if kept:
         await end(kit, connection, entity, [draft.id for draft in kept], scope.actor, order, whole=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -39,7 +38,9 @@ def may_be_given(field: Field) -> bool:
     return is_stored(field) and not field.computed and field.written_by is None and field.kind != "number"
 
 
-def parse_input(fields: Mapping[str, Field], scope_kind: str, wire: Mapping[str, Any], settable: Settable) -> Parsed:
+def parse_input(
+    fields: Mapping[str, Field], scope_kind: str, wire: Mapping[str, Any], settable: Settable, now: dt.datetime
+) -> Parsed:
     """Parse one input; a field that may not be set is answered like one that does not exist."""
     parsed = Parsed({}, {}, [])
     for name, value in wire.items():
@@ -49,7 +50,7 @@ def parse_input(fields: Mapping[str, Field], scope_kind: str, wire: Mapping[str,
                 if value is not None:
                     parsed.given[name] = parse_id(value, name)
             elif name == "id" and field is None:
-                parsed.id = parse_own_id(value)
+                parsed.id = parse_own_id(value, now)
             elif field is None or not may_be_given(field) or not settable(name):
                 parsed.faults.append(Fault("field.not_settable", (name,), field=name))
             else:
@@ -140,10 +141,10 @@ def parse_id(value: Any, name: str) -> UUID:
         raise Fault("value.bad_id", (name,)) from None
 
 
-def parse_own_id(value: Any) -> UUID:
+def parse_own_id(value: Any, now: dt.datetime) -> UUID:
     """A client's own id: a uuidv7 in its usual form, of a clock that is at most a day ahead. Raises Fault `id.unusable`."""
     found = quick_id(value)
-    if not isinstance(found, UUID) or found.version != 7 or (found.int >> 80) / 1000 > time.time() + AHEAD:
+    if not isinstance(found, UUID) or found.version != 7 or (found.int >> 80) / 1000 > now.timestamp() + AHEAD:
         raise Fault("id.unusable", ("id",))
     return found
 

@@ -17,6 +17,7 @@ from ..policy.scope import Scope
 from ..sql.ast import Statement
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_guard
+from ..store.clock import Now, machine_time
 from ..values import Label
 from .checks import Checks
 from .claims import Claims
@@ -34,8 +35,10 @@ KEPT_STATEMENTS = 2000
 class Kit:
     """The tools of the one door."""
 
-    def __init__(self, pool: Any, catalog: Catalog, hooks: Hooks, keys: Keys) -> None:
+    def __init__(self, pool: Any, catalog: Catalog, hooks: Hooks, keys: Keys, now: Now = machine_time) -> None:
         self.pool = pool
+        self.now = now
+        """The time in the database, as far as this process knows it (store/clock.py)."""
         self.catalog = catalog
         self.model = model = catalog.model
         self.hooks = hooks

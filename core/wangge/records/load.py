@@ -72,7 +72,7 @@ class Load:
 
     def parse(self, rows: Sequence[Row]) -> list[Draft]:
         """Parse the next rows."""
-        now = dt.datetime.now(dt.UTC)
+        now = self._kit.now()
         drafts = [self._parse(self._start + n, row, now) for n, row in enumerate(rows)]
         self._start += len(drafts)
         return drafts

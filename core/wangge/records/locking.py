@@ -98,7 +98,7 @@ def check_revision(locked: Locked, if_revision: int | None) -> None:
         raise Conflict("row.changed", "another write came first: load the record again", revision=present)
 
 
-def draft_of(entity: str, row: UUID, locked: Locked, parsed: Parsed, index: int = 0) -> Draft:
+def draft_of(entity: str, row: UUID, locked: Locked, parsed: Parsed, now: dt.datetime, index: int = 0) -> Draft:
     """The row as it is with what the caller changes."""
     fields = {k: v for k, v in locked.values.items() if k not in IMPLICIT}
     stored = locked.stored
@@ -113,7 +113,7 @@ def draft_of(entity: str, row: UUID, locked: Locked, parsed: Parsed, index: int 
         index=index,
         entity=entity,
         id=row,
-        now=dt.datetime.now(dt.UTC),
+        now=now,
         values={**fields, **parsed.values},
         given=parsed.given,
         named=frozenset(parsed.values),
@@ -125,7 +125,7 @@ def draft_of(entity: str, row: UUID, locked: Locked, parsed: Parsed, index: int 
     )
 
 
-def located(entity: str, asked: Sequence[Asked], locked: Mapping[UUID, Locked]) -> list[Draft]:
+def located(entity: str, asked: Sequence[Asked], locked: Mapping[UUID, Locked], now: dt.datetime) -> list[Draft]:
     """The rows of a call as they are; one that is missing, or named twice, with a fault."""
     drafts: list[Draft] = []
     seen: set[UUID] = set()
@@ -133,9 +133,9 @@ def located(entity: str, asked: Sequence[Asked], locked: Mapping[UUID, Locked]) 
         found = locked.get(one.id)
         fault = unfit(one, found, seen)
         if found is None or fault is not None:
-            drafts.append(faulty(entity, one, fault))
+            drafts.append(faulty(entity, one, fault, now))
         else:
-            drafts.append(draft_of(entity, one.id, found, Parsed({}, {}, []), one.index))
+            drafts.append(draft_of(entity, one.id, found, Parsed({}, {}, []), now, one.index))
         seen.add(one.id)
     return drafts
 
@@ -152,10 +152,9 @@ def unfit(asked: Asked, locked: Locked | None, seen: set[UUID]) -> Fault | None:
     return None
 
 
-def faulty(entity: str, asked: Asked, fault: Fault | None) -> Draft:
+def faulty(entity: str, asked: Asked, fault: Fault | None, now: dt.datetime) -> Draft:
     """A row that is not changed."""
     faults = [fault] if fault is not None else []
-    now = dt.datetime.now(dt.UTC)
     return Draft(
         index=asked.index, entity=entity, id=asked.id, now=now, values={}, faults=faults, warnings=[], flags=[]
     )

@@ -11,6 +11,7 @@ from ..crypto import Keys
 from ..modules.hooks import Hooks
 from ..policy.scope import Scope
 from ..sql.catalog import Catalog
+from ..store.clock import Now, machine_time
 from ..values import Actor, Batch
 from .attempts import Attempts, row_id
 from .calls import lost_a_race
@@ -35,8 +36,8 @@ class Records(Attempts):
     caller), `Conflict` (`ifRevision`), `StaleScope` (build the Scope again and try once more) and `Unavailable`.
     """
 
-    def __init__(self, pool: Any, catalog: Catalog, hooks: Hooks, keys: Keys) -> None:
-        self.kit = Kit(pool, catalog, hooks, keys)
+    def __init__(self, pool: Any, catalog: Catalog, hooks: Hooks, keys: Keys, now: Now = machine_time) -> None:
+        self.kit = Kit(pool, catalog, hooks, keys, now)
 
     def sentence(self, code: str, facts: Mapping[str, Any], language: str) -> str:
         """The sentence of any code of the write path, of a kind, a module or a check; the code itself when there is none."""
