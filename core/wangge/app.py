@@ -13,10 +13,12 @@ from litestar import Litestar
 from .audit.reads import Reads
 from .crypto import Keys
 from .cubes.rebuild import Cubes
+from .documents.book import Documents
 from .events.jobs import Handler, Jobs
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
 from .graphql.limits import MAX_COST
+from .http.api import api_route
 from .http.callers import Callers
 from .http.console import Console, console_route, home_route
 from .http.deadline import deadline_of
@@ -122,6 +124,7 @@ def build(settings: Settings) -> Any:
     parts = compose(settings)
     pool, scopes, engine = parts.pool, parts.scopes, parts.engine
     callers = Callers(parts.tokens, parts.sessions)
+    documents = Documents(pool, scopes)
     console = Console(STATIC)
     deadline = deadline_of(settings.request_seconds)
     oidc = oidc_of(settings, pool, parts.keys, parts.sessions, scopes.clock.now)
@@ -152,7 +155,8 @@ def build(settings: Settings) -> Any:
 
     app = Litestar(
         route_handlers=[
-            graphql_route(engine, scopes, callers, console, deadline),
+            graphql_route(engine, scopes, callers, documents, console, deadline),
+            api_route(engine, scopes, callers, documents, deadline),
             session_route(callers, scopes, deadline, engine.refusal, oidc),
             home_route(),
             console_route(console),

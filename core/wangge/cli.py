@@ -18,6 +18,7 @@ from typing import Any
 
 from . import commands
 from .errors import WanggeError
+from .logs import configure
 
 UNMADE = frozenset(("42P01", "42703", "42883", "3F000"))
 """SQLSTATE of what a database lacks to which no plan, or an older one, was applied."""
@@ -28,6 +29,7 @@ NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the status for the shell."""
     args = build_parser().parse_args(arguments)
+    configure("warning")  # to standard error: what a command prints is for programs too
     try:
         status: int = args.run(args)
         return status

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 
+from graphql import build_schema
 from tests.city import City, eventually
 
 NANMING = "nanming-urban-management"
@@ -99,6 +100,7 @@ async def test_what_a_module_needs_is_on_in_the_same_places(city: City) -> None:
 async def test_the_sdl_is_that_of_the_account(city: City) -> None:
     _, department, _ = await wangge(city, "sdl", "--as", NANMING)
     _, grid, _ = await wangge(city, "sdl", "--as", "nanming-grid-1", "--language", "en")
+    assert all(build_schema(sdl).query_type for sdl in (department, grid))
     assert "type Incident implements Node & Case" in department
     assert "Person" not in department
     assert '"""Date of birth"""' in grid

@@ -151,7 +151,14 @@ class Engine:
             made = body(None, [self.refusal(error, request.language)])
             return Answer(made, executed=False, status=error.status, retry_after=error.facts.get("retry_after"))
 
+    def check_documents(self, request: Request, scope: Scope) -> None:
+        """Raises Denied for who may ask by trusted documents only, and names none."""
+        roles = self.catalog.model.roles
+        if request.document is None and any(roles[name].documents_only for name in scope.roles if name in roles):
+            raise Denied("document.required", "the caller may send trusted documents only: name one in documentId")
+
     async def _execute(self, request: Request, scope: Scope, credential: Any) -> Answer:
+        self.check_documents(request, scope)
         if request.preview is not None:
             scope, credential = await previewing(self._scopes, self._pool, scope, credential, request.preview), None
         if request.purpose is not None and not scope.shape.may_name(request.purpose):
@@ -171,6 +178,14 @@ class Engine:
         """A query that reveals or matches, once more under the rights of this moment: they changed while it was asked."""
         await self._scopes.refresh()
         return await self._execute(request, await self._scopes.scope(credential), credential)
+
+    def operation(self, request: Request, shape: Shape) -> Operation:
+        """The operation of a request in the schema of a shape. Raises InvalidDocument, Invalid."""
+        return self._operation(self.schema(shape, request.language).schema, request, shape)
+
+    async def operation_of(self, request: Request, shape: Shape) -> Operation:
+        """The same in a process that serves: schemas are built one after another."""
+        return self._operation((await self._caller(shape, request.language)).schema, request, shape)
 
     def _operation(self, schema: GraphQLSchema, request: Request, shape: Shape) -> Operation:
         key = (shape.key, request.language, request.operation, request.query)

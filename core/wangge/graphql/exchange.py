@@ -32,6 +32,8 @@ class Request(msgspec.Struct, frozen=True):
     """the purpose that the request names (PERMISSIONS.md 3)."""
     preview: str | None = None
     """the role as which the caller looks (PERMISSIONS.md 6)."""
+    document: str | None = None
+    """the trusted document that it names; `query` is its text then."""
 
 
 class Answer(msgspec.Struct, frozen=True):

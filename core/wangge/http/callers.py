@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..errors import Unauthenticated
 from ..identity.guesses import Guesses
-from ..identity.scopes import Credential
+from ..identity.scopes import PUBLIC, Credential
 from ..identity.sessions import Sessions
 from ..identity.tokens import Guessed, Tokens
 from .messages import cookies_of
@@ -23,9 +23,16 @@ class Callers:
         self._guesses = Guesses()
 
     async def credential(
-        self, headers: Mapping[str, str], *, writes: bool, pending: bool = False, address: str = ""
+        self,
+        headers: Mapping[str, str],
+        *,
+        writes: bool,
+        pending: bool = False,
+        address: str = "",
+        anybody: bool = False,
     ) -> Credential:
-        """The caller; with `pending` also one who must first change a password or add a second factor.
+        """The caller; with `pending` also one who must first change a password or add a second factor, with `anybody` also
+        the public, who sends no credentials.
 
         Raises Unauthenticated, Throttled where tokens are guessed from `address`, and Denied where a writing request by
         cookie lacks its CSRF value.
@@ -34,6 +41,8 @@ class Callers:
         if scheme.lower() == "bearer" and token:
             return await self._by_token(token.strip(), address)
         cookie = cookies_of(headers).get(COOKIE)
+        if cookie is None and anybody and not scheme:
+            return PUBLIC
         if cookie is None:
             raise Unauthenticated("auth.required", "sign in, or send a token: Authorization: Bearer wg_...")
         found = await self.sessions.credential(cookie, pending=pending)

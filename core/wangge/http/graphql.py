@@ -11,6 +11,7 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
+from ..documents.book import Documents
 from ..errors import Invalid, RequestError, Unauthenticated
 from ..graphql.engine import Engine
 from ..graphql.exchange import Answer, Request, translated
@@ -52,7 +53,7 @@ class NotAcceptable(Invalid):
 
 
 def graphql_route(
-    engine: Engine, scopes: Scopes, callers: Callers, console: Console, deadline: Deadline
+    engine: Engine, scopes: Scopes, callers: Callers, documents: Documents, console: Console, deadline: Deadline
 ) -> ASGIRouteHandler:
     """The route; every request is answered within the deadline."""
 
@@ -62,7 +63,7 @@ def graphql_route(
         if scope["method"] == "GET" and _wants_page(headers):  # type: ignore[typeddict-item] # an HTTP scope has a method
             await console.page("graphiql/index.html", send)
             return
-        await _serve(scope, receive, send, headers, engine, scopes, callers, deadline)
+        await _serve(scope, receive, send, headers, engine, scopes, callers, documents, deadline)
 
     return graphql
 
@@ -81,6 +82,7 @@ async def _serve(
     engine: Engine,
     scopes: Scopes,
     callers: Callers,
+    documents: Documents,
     deadline: Deadline,
 ) -> None:
     """One request: who, what, answer."""
@@ -92,12 +94,14 @@ async def _serve(
         async with deadline():
             request = await _request(scope, receive, headers)
             writes, address = scope["method"] == "POST", (scope.get("client") or ("", 0))[0]
-            credential = await callers.credential(headers, writes=writes, address=address)
-            answer = await engine.execute(request, await scopes.scope(credential), credential)
+            anybody = request.document is not None
+            credential = await callers.credential(headers, writes=writes, address=address, anybody=anybody)
+            caller = await scopes.scope(credential)
+            answer = await engine.execute(await documents.prepared(request, caller), caller, credential)
     except Exception as error:
         refused = translated(error)
         body = msgspec.json.encode({"errors": [engine.refusal(refused, language_of(headers))]})
-        await send(sender, refused.status, body, f"{type_}; charset=utf-8", _headers(refused))
+        await send(sender, refused.status, body, f"{type_}; charset=utf-8", headers_of_refusal(refused))
         return
     status = _status(answer, type_)
     more = {"allow": "POST"} if status == 405 else {}
@@ -106,7 +110,7 @@ async def _serve(
     await send(sender, status, answer.body, f"{type_}; charset=utf-8", more)
 
 
-def _headers(error: RequestError) -> dict[str, str]:
+def headers_of_refusal(error: RequestError) -> dict[str, str]:
     """What a refusal says beside its body."""
     more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
     if isinstance(error, WrongMethod):
@@ -185,7 +189,12 @@ def _checked(given: Any, headers: Mapping[str, str], *, reads_only: bool) -> Req
     """The parameters, of the right types."""
     if not isinstance(given, dict):
         raise BadRequest("request.malformed", "the body is one JSON object: {query, variables, operationName}")
-    if not isinstance(given.get("query"), str) or not given["query"]:
+    document = given.get("documentId")
+    if document is not None and (not isinstance(document, str) or given.get("query") is not None):
+        raise BadRequest(
+            "request.malformed", '"documentId" names a trusted document, and stands there instead of "query"'
+        )
+    if document is None and (not isinstance(given.get("query"), str) or not given["query"]):
         raise BadRequest("request.no_query", 'the request has no text under "query"')
     operation = given.get("operationName")
     if operation is not None and not isinstance(operation, str):
@@ -194,11 +203,12 @@ def _checked(given: Any, headers: Mapping[str, str], *, reads_only: bool) -> Req
         if given.get(name) is not None and not isinstance(given[name], dict):
             raise BadRequest("request.malformed", f'"{name}" is an object')
     return Request(
-        given["query"],
+        given.get("query") or "",
         given.get("variables") or {},
         operation or None,
         language_of(headers),
         reads_only,
         headers.get("wangge-purpose", "").strip() or None,
         headers.get("wangge-preview-as", "").strip() or None,
+        document,
     )

@@ -16,6 +16,7 @@ import structlog
 from ..errors import PolicyError, Unauthenticated, Unavailable
 from ..model.types import Model
 from ..policy.build import MODULES, build_scope
+from ..policy.nominal import nominal_facts, nominal_post
 from ..policy.preview import preview_scope
 from ..policy.recipes import Memory
 from ..policy.roles import Roles
@@ -24,6 +25,7 @@ from ..policy.scope import Scope
 from ..policy.world import Facts, StoredRule, World
 from ..store.clock import DatabaseClock
 from ..store.connection import LOST
+from ..values import Actor
 from .loading import COUNTERS, load_facts, load_frame, load_rules, load_world
 
 log = structlog.get_logger("wangge.scopes")
@@ -51,6 +53,11 @@ class Credential(msgspec.Struct, frozen=True):
     session: UUID | None = None
     posts: frozenset[UUID] | None = None
     until: dt.datetime | None = None
+
+
+PUBLIC = Credential(UUID(int=0))
+"""Whoever sends no credentials."""
+PUBLIC_ROLE = "public"
 
 
 class Scopes:
@@ -292,14 +299,7 @@ class Scopes:
     async def _read_facts(self, credential: Credential, roles: Iterable[str]) -> Facts | None:
         """The facts, and what the book has not of the rules; both anew when something changed in between."""
         while True:
-            facts = await load_facts(
-                self._connection,
-                credential.account,
-                token=credential.token,
-                session=credential.session,
-                only_posts=credential.posts,
-                until=credential.until,
-            )
+            facts = self._public() if credential == PUBLIC else await self._stored(credential)
             held = {post.role for post in facts.posts} if facts is not None else set()
             missing = self._missing({*held, *roles})
             counters, found = await load_rules(self._connection, missing) if missing else (None, {})
@@ -308,6 +308,22 @@ class Scopes:
                     self._book.put(role, rules)
                 return facts
             await self._obey(self.world, counters)
+
+    async def _stored(self, credential: Credential) -> Facts | None:
+        """The facts of an account."""
+        return await load_facts(
+            self._connection,
+            credential.account,
+            token=credential.token,
+            session=credential.session,
+            only_posts=credential.posts,
+            until=credential.until,
+        )
+
+    def _public(self) -> Facts:
+        """The facts of the public: its role over the whole city, and no account."""
+        facts = nominal_facts(nominal_post(self.world, PUBLIC_ROLE, None), self.clock.now())
+        return msgspec.structs.replace(facts, actor=Actor("public", PUBLIC_ROLE))
 
     def _missing(self, roles: Iterable[str]) -> frozenset[str]:
         """The roles, with those above them, whose rules are not in the book."""

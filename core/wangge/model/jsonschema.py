@@ -242,7 +242,14 @@ def _module() -> Schema:
 
 def _roles() -> Schema:
     """roles.yaml."""
-    role = {"id": TEXT, "zh": TEXT, "en": TEXT, "inherits": _list(TEXT), "delegated_by": _list(TEXT)}
+    role = {
+        "id": TEXT,
+        "zh": TEXT,
+        "en": TEXT,
+        "inherits": _list(TEXT),
+        "delegated_by": _list(TEXT),
+        "documents_only": FLAG,
+    }
     action = {"anyOf": [_one(ACTIONS), {"type": "string", "pattern": f"^do:{FIELD_NAME}$"}]}
     rule = {
         "role": TEXT,

@@ -15,6 +15,7 @@ from .yaml import Node
 ACTIONS = "list get list_removed aggregate create update remove restore erase export subscribe match reveal".split()
 LEVELS = ("hidden", "masked", "clear")
 EFFECTS = ("allow", "deny", "prohibit")
+ROLE_KEYS = ("id", "zh", "en", "inherits", "delegated_by", "documents_only")
 RULE_KEYS = ("role", "entity", "actions", "fields", "where", "purpose", "effect", "via", "dimensions")
 
 
@@ -37,9 +38,7 @@ def read_roles(reader: Reader | None) -> tuple[list[tuple[Role, Reader]], list[R
     """The roles and rules of a roles.yaml; nothing when there is none."""
     if reader is None or not reader.ok:
         return [], []
-    roles = [
-        (_role(each), each) for each in reader.each("roles", "a role", ("id", "zh", "en", "inherits", "delegated_by"))
-    ]
+    roles = [(_role(each), each) for each in reader.each("roles", "a role", ROLE_KEYS)]
     rules = [_rule(each) for each in reader.each("rules", "a rule", (*RULE_KEYS, "district"))]
     return [(role, each) for role, each in roles if role.id], rules
 
@@ -50,7 +49,12 @@ def _role(reader: Reader) -> Role:
     reader.what = f'the role "{id_}"'
     label = Label(reader.text("zh", required=True), reader.text("en", required=True))
     return Role(
-        id_, label, reader.texts("inherits"), reader.texts("delegated_by"), source=Source(reader.file, reader.line)
+        id_,
+        label,
+        reader.texts("inherits"),
+        reader.texts("delegated_by"),
+        reader.flag("documents_only"),
+        source=Source(reader.file, reader.line),
     )
 
 

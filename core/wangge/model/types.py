@@ -243,6 +243,8 @@ class Role(msgspec.Struct, frozen=True):
     inherits: tuple[str, ...] = ()
     delegated_by: tuple[str, ...] = ()
     """the roles whose holders may give this one to others, inside their own area, unit and time."""
+    documents_only: bool = False
+    """its holders ask by trusted documents only: devices, portals, the public."""
     source: Source = Source()
 
 

@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS wangge.change_log (
 CREATE INDEX IF NOT EXISTS change_log_by_counter ON wangge.change_log (kind, counter);
 CREATE TABLE IF NOT EXISTS wangge.change_counter (kind text PRIMARY KEY, value bigint NOT NULL);
 INSERT INTO wangge.change_counter (kind, value)
-  SELECT unnest(ARRAY['account', 'post', 'rule', 'module', 'area', 'token', 'key']), 0 ON CONFLICT DO NOTHING;
+  SELECT unnest(ARRAY['account', 'post', 'rule', 'module', 'area', 'token', 'key', 'document']), 0 ON CONFLICT DO NOTHING;
 
 -- Note a change of the policy: takes the exclusive lock that every write shares, so no write commits under the old rights.
 CREATE OR REPLACE FUNCTION wangge.touch(changed_kind text, changed_subject text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
