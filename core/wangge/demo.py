@@ -55,7 +55,7 @@ DEPARTMENTS = (
     ("governance", "政法委"),
     ("data", "大数据局"),
 )
-SYSTEM = Actor("system", "demonstration", reason="wangge demo")
+SYSTEM = Actor("system", "demonstration", reason="wangge demo", origin="command")
 
 
 FILING = "casework.filing_condition"

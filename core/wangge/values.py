@@ -16,6 +16,8 @@ Row = Mapping[str, Any]
 
 ActorKind = Literal["account", "system", "module", "public"]
 ChangeKind = Literal["create", "update", "remove", "restore", "operation"]
+Origin = Literal["request", "command", "platform"]
+"""What set an actor to work: a request over the network, a command on the server, the platform by itself."""
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -75,6 +77,9 @@ class Actor(msgspec.Struct, frozen=True):
     posts: tuple[Post, ...] = ()
     token: UUID | None = None
     reason: str | None = None
+    origin: Origin = "platform"
+    address: str = ""
+    """the network address that a request came from, where it has one; in the form that RFC 5952 gives it."""
 
 
 class Purpose(msgspec.Struct, frozen=True):

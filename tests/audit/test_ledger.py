@@ -102,6 +102,14 @@ TAMPERING = {
         "UPDATE wangge.ledger_entry SET actor_name = 'x' WHERE chain = $1 AND seq = 1",
         [(1, "changed")],
     ),
+    "a changed address": (
+        "UPDATE wangge.ledger_entry SET address = '203.0.113.9' WHERE chain = $1 AND seq = 2",
+        [(2, "changed")],
+    ),
+    "a changed origin": (
+        "UPDATE wangge.ledger_entry SET origin = 'request' WHERE chain = $1 AND seq = 3",
+        [(3, "changed")],
+    ),
     "a changed time": (
         "UPDATE wangge.ledger_entry SET at = at + interval '1 microsecond' WHERE chain = $1 AND seq = 10",
         [(10, "changed")],
@@ -122,14 +130,14 @@ TAMPERING = {
     ),
     "an inserted copy": (
         "INSERT INTO wangge.ledger_entry SELECT gen_random_uuid(), at, chain, actor_kind, actor_name, account_id, post_ids, "
-        "token_id, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id, row_count, confirmed, seq, "
-        "link, epoch FROM wangge.ledger_entry WHERE chain = $1 AND seq = 3",
+        "token_id, origin, address, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id, row_count, "
+        "confirmed, seq, link, epoch FROM wangge.ledger_entry WHERE chain = $1 AND seq = 3",
         [(3, "inserted")],
     ),
     "an entry beyond the head": (
         "INSERT INTO wangge.ledger_entry SELECT gen_random_uuid(), at, chain, actor_kind, actor_name, account_id, post_ids, "
-        "token_id, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id, row_count, confirmed, 11, "
-        "link, epoch FROM wangge.ledger_entry WHERE chain = $1 AND seq = 10",
+        "token_id, origin, address, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id, row_count, "
+        "confirmed, 11, link, epoch FROM wangge.ledger_entry WHERE chain = $1 AND seq = 10",
         [(11, "beyond_head"), (11, "changed")],
     ),
     "a cut tail": ("DELETE FROM wangge.ledger_entry WHERE chain = $1 AND seq > 8", [(10, "cut")]),

@@ -85,6 +85,8 @@ async def test_what_ends_a_session_or_a_token_ends_it_in_the_other_process(
 CHANGES = {
     "one more row": "UPDATE wangge.read_log SET total = total + 1 WHERE seq = $1",
     "another account": "UPDATE wangge.read_log SET actor_name = 'x' WHERE seq = $1",
+    "another address": "UPDATE wangge.read_log SET address = '203.0.113.9' WHERE seq = $1",
+    "another origin": "UPDATE wangge.read_log SET origin = 'command' WHERE seq = $1",
     "other rows": "UPDATE wangge.read_log SET row_ids = '{}' WHERE seq = $1",
     "a dropped record": "DELETE FROM wangge.read_log WHERE seq = $1",
 }

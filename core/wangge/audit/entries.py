@@ -13,8 +13,8 @@ from ..values import Actor
 
 CITY_CHAIN = UUID(int=0)
 """The chain of what lies above districts."""
-ACTOR_COLUMNS = "actor_kind, actor_name, account_id, post_ids, token_id"
-ACTOR_TYPES = ("text", "text", "uuid", "uuid[]", "uuid")
+ACTOR_COLUMNS = "actor_kind, actor_name, account_id, post_ids, token_id, origin, address"
+ACTOR_TYPES = ("text", "text", "uuid", "uuid[]", "uuid", "text", "text")
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -40,8 +40,8 @@ LEDGER = Book(
     "ledger",
     "wangge.ledger_entry",
     (
-        *"id at chain actor_kind actor_name account_id post_ids token_id action entity row_id revision fields digest".split(),
-        *"purpose reason document batch_id row_count confirmed".split(),
+        *"id at chain actor_kind actor_name account_id post_ids token_id origin address action entity row_id".split(),
+        *"revision fields digest purpose reason document batch_id row_count confirmed".split(),
     ),
 )
 """Writes, reveals, refusals, sign-ins, changes of the policy."""
@@ -49,8 +49,8 @@ READS = Book(
     "reads",
     "wangge.read_log",
     (
-        *"id at chain actor_kind actor_name account_id post_ids token_id unit_id root_field purposes entities row_ids".split(),
-        *"total document".split(),
+        *"id at chain actor_kind actor_name account_id post_ids token_id origin address unit_id root_field".split(),
+        *"purposes entities row_ids total document".split(),
     ),
 )
 """Who saw personal fields (audit/reads.py)."""
@@ -59,7 +59,8 @@ BOOKS = (LEDGER, READS)
 
 def actor_values(actor: Actor) -> list[Any]:
     """The values of `ACTOR_COLUMNS`."""
-    return [actor.kind, actor.name, actor.account, [post.id for post in actor.posts], actor.token]
+    posts = [post.id for post in actor.posts]
+    return [actor.kind, actor.name, actor.account, posts, actor.token, actor.origin, actor.address]
 
 
 def actor_marks(first: int) -> str:
@@ -89,7 +90,7 @@ async def append(
     """Append one entry in the transaction of `connection`: for what is no write of a row (a refusal, a sign-in, a publish)."""
     await connection.execute(
         f"INSERT INTO wangge.ledger_entry (id, chain, {ACTOR_COLUMNS}, action, entity, row_id, fields, digest, purpose, "
-        f"reason, document) VALUES (uuidv7(), $1, {actor_marks(2)}, $7, $8, $9, $10, $11, $12, $13, $14)",
+        f"reason, document) VALUES (uuidv7(), $1, {actor_marks(2)}, $9, $10, $11, $12, $13, $14, $15, $16)",
         district or CITY_CHAIN,
         *actor_values(actor),
         action,

@@ -38,13 +38,13 @@ NOTE = 21
 """bytes of a note: the number of its kind, a row's id, a revision (sql/notes.py)."""
 NO_ROW = bytes(16)
 """stands for the id in a note of an aggregate; how many rows it counts stands where a revision would."""
-STORE = """INSERT INTO wangge.read_log (id, at, chain, actor_kind, actor_name, account_id, post_ids, token_id, unit_id, root_field,
-  purposes, entities, row_ids, total, document)
-SELECT x.id, x.at, x.chain, x.actor_kind, x.actor_name, x.account_id, x.post_ids, x.token_id, x.unit_id, x.root_field,
-  x.purposes, x.entities, x.row_ids, x.total, x.document
+STORE = """INSERT INTO wangge.read_log (id, at, chain, actor_kind, actor_name, account_id, post_ids, token_id, origin,
+  address, unit_id, root_field, purposes, entities, row_ids, total, document)
+SELECT x.id, x.at, x.chain, x.actor_kind, x.actor_name, x.account_id, x.post_ids, x.token_id, x.origin, x.address, x.unit_id,
+  x.root_field, x.purposes, x.entities, x.row_ids, x.total, x.document
 FROM json_to_recordset($1::json) AS x(id uuid, at timestamptz, chain uuid, actor_kind text, actor_name text, account_id uuid,
-  post_ids uuid[], token_id uuid, unit_id uuid, root_field text, purposes text[], entities jsonb, row_ids uuid[], total integer,
-  document text)
+  post_ids uuid[], token_id uuid, origin text, address text, unit_id uuid, root_field text, purposes text[], entities jsonb,
+  row_ids uuid[], total integer, document text)
 WHERE NOT EXISTS (SELECT 1 FROM wangge.read_log l WHERE l.id = x.id AND l.at = x.at)"""
 
 
@@ -67,6 +67,8 @@ class ReadRecord(msgspec.Struct, frozen=True):
     account_id: UUID | None
     post_ids: tuple[UUID, ...]
     token_id: UUID | None
+    origin: str
+    address: str
     unit_id: UUID | None
     root_field: str
     purposes: tuple[str, ...]
@@ -116,6 +118,8 @@ def record(reading: Reading, root: str, kinds: Sequence[Kind], notes: bytes) -> 
         account_id=actor.account,
         post_ids=tuple(post.id for post in actor.posts),
         token_id=actor.token,
+        origin=actor.origin,
+        address=actor.address,
         unit_id=reading.unit,
         root_field=root,
         purposes=reading.purposes,

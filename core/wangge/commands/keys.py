@@ -115,7 +115,7 @@ async def _rotate(settings: Settings, database: Database, *, new: bool) -> int:
         else:
             print(f"key {keys.generation} seals everything already: nothing to do")
             return 0
-        actor = Actor("system", "keys", reason=f"key {keys.generation}")
+        actor = Actor("system", "keys", reason=f"key {keys.generation}", origin="command")
         async with pool.transaction() as connection:
             await append(connection, actor, "rotate_keys")
         number = await reseal(pool, model, keys, _progress)

@@ -90,7 +90,7 @@ async def _approve(connection: Any, settings: Any, args: argparse.Namespace, pas
     if args.module not in model.modules or not installed:
         raise SettingsError("module.unknown", f'the module "{args.module}" is not installed: see `wangge module list`')
     account = await consenting_account(connection, args.account, password)
-    actor = Actor("account", args.account, account=account)
+    actor = Actor("account", args.account, account=account, origin="command")
     if not await approve_module(connection, model, args.module, args.reason, actor=actor):
         raise SettingsError("module.approved", f"the rules of {args.module} are approved already")
     print(f"the rules of {args.module} are approved: `wangge module enable {args.module}` switches it on")

@@ -50,7 +50,7 @@ async def _run(dry: bool, settings: Any, database: Any) -> int:
     found = discover(settings.modules)
     model, keys = load_model([module.folder for module in found]), keys_of(settings)
     async with Pool(database, "app", size=2) as pool:
-        schedule = Schedule(Records(pool, Catalog(model, hash_of(keys)), start(found, model), keys).kit)
+        schedule = Schedule(Records(pool, Catalog(model, hash_of(keys)), start(found, model), keys).kit, "command")
         done = await schedule.counts() if dry else await schedule.run(progress=_progress)
     for due in schedule.due:
         print(f"{due.entity:<40} {done[due.entity]:>10,}  {due.then} {due.after}")

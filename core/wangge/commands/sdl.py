@@ -46,7 +46,7 @@ async def _sdl(settings: Any, database: Any, args: argparse.Namespace) -> str:
             raise SettingsError("sdl.unknown_account", f'there is no account "{args.account}"', account=args.account)
         await parts.scopes.open()
         try:
-            scope = await parts.scopes.scope(Credential(account))
+            scope = await parts.scopes.scope(Credential(account, origin="command"))
             return parts.engine.sdl(scope.shape, args.language)
         finally:
             await parts.scopes.close()

@@ -21,6 +21,7 @@ from ..graphql.exchange import Answer, Request, translated
 from ..graphql.plans import InvalidDocument
 from ..identity.scopes import Scopes
 from ..policy.scope import Scope as Rights
+from .addresses import address_of
 from .callers import Callers
 from .deadline import Deadline
 from .graphql import MAX_BODY, BadRequest, WrongMethod, WrongType, headers_of_refusal
@@ -72,8 +73,9 @@ class Api:
             raise NoRoute("request.no_route", "there is nothing here: /api/openapi.json lists what there is")
         if method not in ("GET", "POST") or (found is None and method != "GET"):
             raise WrongMethod("request.method", "use GET" if found is None else "use POST, or GET for queries")
-        address = (scope.get("client") or ("", 0))[0]
-        credential = await self._callers.credential(headers, writes=method == "POST", address=address, anybody=True)
+        credential = await self._callers.credential(
+            headers, writes=method == "POST", address=address_of(scope), anybody=True
+        )
         rights = await self._scopes.scope(credential)
         if found is None:
             return 200, await self._description(rights, language_of(headers)), {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ..errors import Unauthenticated
 from ..identity.guesses import Guesses
 from ..identity.scopes import PUBLIC, Credential
@@ -27,28 +29,28 @@ class Callers:
         headers: Mapping[str, str],
         *,
         writes: bool,
+        address: str,
         pending: bool = False,
-        address: str = "",
         anybody: bool = False,
     ) -> Credential:
-        """The caller; with `pending` also one who must first change a password or add a second factor, with `anybody` also
-        the public, who sends no credentials.
+        """The caller at `address`; with `pending` also one who must first change a password or add a second factor, with
+        `anybody` also the public, who sends no credentials.
 
         Raises Unauthenticated, Throttled where tokens are guessed from `address`, and Denied where a writing request by
         cookie lacks its CSRF value.
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
-            return await self._by_token(token.strip(), address)
+            return _from(await self._by_token(token.strip(), address), address)
         cookie = cookies_of(headers).get(COOKIE)
         if cookie is None and anybody and not scheme:
-            return PUBLIC
+            return _from(PUBLIC, address)
         if cookie is None:
             raise Unauthenticated("auth.required", "sign in, or send a token: Authorization: Bearer wg_...")
         found = await self.sessions.credential(cookie, pending=pending)
         if writes:
             self.sessions.check_csrf(cookie, headers.get("wangge-csrf"))
-        return found
+        return _from(found, address)
 
     async def _by_token(self, token: str, address: str) -> Credential:
         """The account of a token; of an address that guesses, only tokens that are known already."""
@@ -59,3 +61,8 @@ class Callers:
         except Guessed:
             self._guesses.wrong(address)
             raise
+
+
+def _from(credential: Credential, address: str) -> Credential:
+    """The credential of a request from an address."""
+    return msgspec.structs.replace(credential, origin="request", address=address)

@@ -14,6 +14,7 @@ from ..graphql.sentences import Refusals
 from ..identity.oidc import Oidc
 from ..identity.scopes import Credential, Scopes
 from ..identity.sessions import SignedIn
+from .addresses import address_of
 from .callers import COOKIE, Callers
 from .messages import JSON, body_of, send
 
@@ -42,7 +43,7 @@ class Exchange:
         self.sessions = callers.sessions
         self.refusal = refusal
         self.oidc = oidc
-        self.address: str = (scope.get("client") or ("", 0))[0]
+        self.address = address_of(scope)
         self._receive = receive
 
     async def body(self, type_: type[T], form: str) -> T:
@@ -56,7 +57,8 @@ class Exchange:
 
     async def caller(self) -> Credential:
         """Who writes by cookie, also while something must be done first; a token has no session."""
-        found = await self.callers.credential({**self.headers, "authorization": ""}, writes=True, pending=True)
+        headers = {**self.headers, "authorization": ""}
+        found = await self.callers.credential(headers, writes=True, pending=True, address=self.address)
         if found.session is None:
             raise Unauthenticated("auth.session_ended", "sign in with a password")
         return found

@@ -16,6 +16,7 @@ from ..errors import Invalid, RequestError, Unauthenticated
 from ..graphql.engine import Engine
 from ..graphql.exchange import Answer, Request, translated
 from ..identity.scopes import Scopes
+from .addresses import address_of
 from .callers import Callers
 from .console import Console
 from .deadline import Deadline
@@ -93,9 +94,8 @@ async def _serve(
             raise WrongMethod("request.method", "use POST, or GET for queries")
         async with deadline():
             request = await _request(scope, receive, headers)
-            writes, address = scope["method"] == "POST", (scope.get("client") or ("", 0))[0]
-            anybody = request.document is not None
-            credential = await callers.credential(headers, writes=writes, address=address, anybody=anybody)
+            writes, anybody = scope["method"] == "POST", request.document is not None
+            credential = await callers.credential(headers, writes=writes, address=address_of(scope), anybody=anybody)
             caller = await scopes.scope(credential)
             answer = await engine.execute(await documents.prepared(request, caller), caller, credential)
     except Exception as error:

@@ -89,7 +89,7 @@ async def _sign_in(exchange: Exchange) -> None:
 async def _show(exchange: Exchange) -> None:
     """Who is signed in, the value for the CSRF header, and what must be done first."""
     headers = {"cookie": exchange.headers.get("cookie", "")}
-    found = await exchange.callers.credential(headers, writes=False, pending=True)
+    found = await exchange.callers.credential(headers, writes=False, pending=True, address=exchange.address)
     scope = await exchange.scopes.scope(found)
     pending, second_factor, password = await exchange.sessions.pending_of(found)
     answer = {
@@ -105,9 +105,10 @@ async def _show(exchange: Exchange) -> None:
 
 async def _sign_out(exchange: Exchange) -> None:
     """End the session and clear the cookie."""
-    found = await exchange.callers.credential({**exchange.headers, "authorization": ""}, writes=True, pending=True)
+    headers = {**exchange.headers, "authorization": ""}
+    found = await exchange.callers.credential(headers, writes=True, pending=True, address=exchange.address)
     if found.session is not None:
-        await exchange.sessions.sign_out(found.session)
+        await exchange.sessions.sign_out(found.session, exchange.address)
     await exchange.empty(dict([exchange.cookie("", None)]))
 
 

@@ -19,7 +19,7 @@ from ..crypto import Keys
 from ..errors import RequestError, Unauthenticated
 from ..values import Actor
 from .provider import Provider
-from .sessions import BY_PROVIDER, NOBODY, Sessions, SignedIn
+from .sessions import BY_PROVIDER, Sessions, SignedIn, nobody, signing
 
 LIFE = dt.timedelta(minutes=10)
 PUT = "INSERT INTO wangge.sign_in_flow (key, value, until) VALUES ($1, $2, clock_timestamp() + $3::interval)"
@@ -85,7 +85,7 @@ class Oidc:
             return await self._answered(flow, answer, address)
         except RequestError as error:
             if isinstance(error, Unauthenticated) and error.code != DISABLED:  # that one is in the ledger by its name
-                await self._sessions.refused(NOBODY, address, BY_PROVIDER)
+                await self._sessions.refused(nobody(address), BY_PROVIDER)
             facts = {"subject": error.facts.get("subject", ""), "wait": error.facts.get("retry_after", 0)}
             return Waiting(await self._put(Flow("refused", code=error.code, **facts)))
 
@@ -102,13 +102,13 @@ class Oidc:
         who = await self._allowed(row, address)
         if row["second_factor"]:
             return Waiting(await self._put(Flow("code", identity=row["identity"])))
-        return await self._sessions.open(who, address, row["identity"])
+        return await self._sessions.open(who, row["identity"])
 
     async def _allowed(self, row: Any, address: str) -> Actor:
         """The account of an identity. Raises Unauthenticated for one that may not act, Throttled for one that is locked."""
-        who = Actor("account", row["login"], account=row["id"])
+        who = signing(row["login"], row["id"], address)
         if row["state"] != "ACTIVE" or row["over"]:
-            await self._sessions.refused(who, address, BY_PROVIDER)
+            await self._sessions.refused(who, BY_PROVIDER)
             raise Unauthenticated(DISABLED, "this account cannot be used any more")
         await self._sessions.tries.begin(row["login"], address)
         return who
@@ -124,10 +124,10 @@ class Oidc:
         if row is None:
             raise not_begun()
         who = await self._allowed(row, address)
-        await self._sessions.check_code(who, code, address)
+        await self._sessions.check_code(who, code)
         if await self._take(cookie) is None:
             raise not_begun()
-        return await self._sessions.open(who, address, row["identity"])
+        return await self._sessions.open(who, row["identity"])
 
     async def _put(self, flow: Flow) -> str:
         """Keep a flow under a new secret, which only the browser has."""

@@ -25,7 +25,7 @@ from ..policy.scope import Scope
 from ..policy.world import Facts, StoredRule, World
 from ..store.clock import DatabaseClock
 from ..store.connection import LOST
-from ..values import Actor
+from ..values import Actor, Origin
 from .loading import COUNTERS, load_facts, load_frame, load_rules, load_world
 
 log = structlog.get_logger("wangge.scopes")
@@ -46,13 +46,24 @@ WORLD_KINDS = frozenset(("rule", "module", "area"))
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """Whose Scope is asked for: an account, and what its token or session limits."""
+    """Whose Scope is asked for: an account, and what its token or session limits; and for its traces, from where it comes."""
 
     account: UUID
     token: UUID | None = None
     session: UUID | None = None
     posts: frozenset[UUID] | None = None
     until: dt.datetime | None = None
+    origin: Origin = "platform"
+    address: str = ""
+
+    def bare(self) -> Credential:
+        """Without where it comes from: what Scopes are kept by."""
+        return msgspec.structs.replace(self, origin="platform", address="")
+
+    def traced(self, scope: Scope) -> Scope:
+        """A Scope whose actor says from where it comes."""
+        actor = msgspec.structs.replace(scope.actor, origin=self.origin, address=self.address)
+        return msgspec.structs.replace(scope, actor=actor)
 
 
 PUBLIC = Credential(UUID(int=0))
@@ -212,11 +223,12 @@ class Scopes:
     async def scope(self, credential: Credential) -> Scope:
         """The caller's Scope; raises Unauthenticated when the account may not act any more."""
         await self.confirm()
-        found = self._scopes.get(credential)
+        bare = credential.bare()
+        found = self._scopes.get(bare)
         if found is not None and (found.valid_until is None or self.clock.now() < found.valid_until):
-            self._scopes.move_to_end(credential)
-            return self._at_present(credential, found)
-        return await self._one(credential)
+            self._scopes.move_to_end(bare)
+            return credential.traced(self._at_present(bare, found))
+        return credential.traced(await self._one(bare))
 
     def _at_present(self, credential: Credential, found: Scope) -> Scope:
         """A Scope that is still kept holds at the present counters: what changed since named none of its subjects."""
@@ -255,7 +267,7 @@ class Scopes:
         """The Scope of a preview as a role, made anew each time. Raises Unauthenticated as `scope` does."""
         await self.confirm()
         facts = await self._facts(credential, role)
-        return preview_scope(self.world, self._graph(), facts, role, right)
+        return credential.traced(preview_scope(self.world, self._graph(), facts, role, right))
 
     async def policy(self, roles: Iterable[str] | None = None) -> World:
         """The policy with the rules of some roles and of those that they inherit, by default of all roles, as stored now."""

@@ -61,12 +61,22 @@ ADMINISTRATORS = (*KEPT, "auditor")
 
 END = """UPDATE wangge.session e SET ended_at = now(), updated_at = now(), revision = e.revision + 1 FROM wangge.account a
 WHERE e.id = $1 AND e.ended_at IS NULL AND a.id = e.account RETURNING e.account, a.login, e.revision, e.ended_at"""
-BY_PROVIDER = ", by the identity provider"
+BY_PROVIDER = "by the identity provider"
 JUST_NOW = """SELECT EXISTS (SELECT 1 FROM wangge.session e WHERE e.id = $1 AND e.identity IS NOT NULL
   AND e.created_at > clock_timestamp() - interval '10 minutes')"""
 """whether the provider has just confirmed who it is: what an account without a password shows in the place of one."""
-NOBODY = Actor("public", "unknown login")
+UNKNOWN = "unknown login"
 """Who tried a login that no account has; what was typed is not kept, it may be a password."""
+
+
+def nobody(address: str) -> Actor:
+    """Who tried to sign in from an address, by no account's login."""
+    return Actor("public", UNKNOWN, origin="request", address=address)
+
+
+def signing(login: str, account: UUID, address: str) -> Actor:
+    """An account that signs in or out, or works on its password or second factor, from an address."""
+    return Actor("account", login, account=account, origin="request", address=address)
 
 
 def wrong() -> Unauthenticated:
@@ -110,12 +120,14 @@ async def set_password(
     await connection.fetchval("SELECT wangge.touch('account', $1)", f"account:{account}")
 
 
-async def end_session(connection: Any, session: UUID, action: str, *, actor: Actor | None = None) -> None:
-    """End a session in every process within a second; without `actor` its own account ends it."""
+async def end_session(
+    connection: Any, session: UUID, action: str, *, actor: Actor | None = None, address: str = ""
+) -> None:
+    """End a session in every process within a second; without `actor` its own account ends it, from `address`."""
     row = await connection.fetchrow(END, session)
     if row is not None:
         changes = {"endedAt": (None, row["ended_at"].isoformat())}
-        who = actor or Actor("account", row["login"], account=row["account"])
+        who = actor or signing(row["login"], row["account"], address)
         await note(connection, who, action, "wangge.session", session, revision=row["revision"], changes=changes)
     await connection.fetchval("SELECT wangge.touch('token', $1)", f"token:{session}")
 
@@ -158,15 +170,14 @@ class Sessions:
         stored = bytes(row["value"]) if row is not None and row["value"] is not None else None
         matches = await asyncio.to_thread(check_password, password, stored)
         if not matches or row is None or row["state"] != "ACTIVE" or row["over"]:
-            who = Actor("account", login, account=row["id"]) if row is not None else NOBODY
-            await self.refused(who, address)
+            await self.refused(signing(login, row["id"], address) if row is not None else nobody(address))
             raise wrong()
-        who = Actor("account", login, account=row["id"])
+        who = signing(login, row["id"], address)
         if row["second_factor"]:
-            await self.check_code(who, code, address)
-        return await self.open(who, address)
+            await self.check_code(who, code)
+        return await self.open(who)
 
-    async def check_code(self, who: Actor, code: str | None, address: str) -> None:
+    async def check_code(self, who: Actor, code: str | None) -> None:
         """Raises Unauthenticated unless the code of the second factor is right; refusals stand in the ledger."""
         assert who.account is not None
         if not code:
@@ -174,27 +185,26 @@ class Sessions:
         async with self._pool.transaction() as connection:
             right = await self.second_factor.check(connection, who.account, code, self._now())
         if not right:
-            await self.refused(who, address)
+            await self.refused(who)
             raise Unauthenticated("auth.wrong_code", "the code is wrong or was used already: wait for the next one")
 
-    async def refused(self, who: Actor, address: str, by: str = "") -> None:
+    async def refused(self, who: Actor, by: str | None = None) -> None:
         """A sign-in that was refused, in the ledger."""
-        await append(self._pool, who, "denied:sign_in", entity="wangge.session", reason=f"from {address}{by}")
+        await append(self._pool, who, "denied:sign_in", entity="wangge.session", reason=by)
 
-    async def open(self, who: Actor, address: str, identity: UUID | None = None) -> SignedIn:
+    async def open(self, who: Actor, identity: UUID | None = None) -> SignedIn:
         """A new session; `identity` is the linked one that a provider confirmed, in the place of a password."""
-        by = BY_PROVIDER if identity is not None else ""
+        by = BY_PROVIDER if identity is not None else None
         session, secret = uuid7(), secrets.token_urlsafe(32)
         async with self._pool.transaction() as connection:
-            until = await connection.fetchval(CREATE, session, LIFE, address, who.account, identity)
-            why = f"from {address}{by}"
-            await append(connection, who, "sign_in", entity="wangge.session", row=session, reason=why)
+            until = await connection.fetchval(CREATE, session, LIFE, who.address, who.account, identity)
+            await append(connection, who, "sign_in", entity="wangge.session", row=session, reason=by)
             await connection.execute(
                 "INSERT INTO wangge.secret (owner_id, kind, value) VALUES ($1, 'session', $2)",
                 session,
                 self._keys.keyed_hash("session", secret.encode()),
             )
-            await self.tries.passed(connection, who.name, address)
+            await self.tries.passed(connection, who.name, who.address)
             pending = await self._pending(connection, who.account)
         return SignedIn(f"{session.hex}.{secret}", until, pending)
 
@@ -254,7 +264,7 @@ class Sessions:
         checked_password(new, row["login"])
         if new == current:
             raise Invalid("password.same", "take another password than the present one", path=["password"])
-        who = Actor("account", row["login"], account=credential.account)
+        who = signing(row["login"], credential.account, address)
         async with self._pool.transaction() as connection:
             await set_password(connection, credential.account, new, keep=credential.session, actor=who)
             await self.tries.passed(connection, row["login"], address)
@@ -270,7 +280,7 @@ class Sessions:
         """Take it into use; returns the recovery codes. Raises Invalid or Throttled."""
         login = await self._pool.fetchval(LOGIN, credential.account)
         await self.tries.begin(login, address)
-        who = Actor("account", login, account=credential.account)
+        who = signing(login, credential.account, address)
         async with self._pool.transaction() as connection:
             codes = await self.second_factor.confirm(connection, credential.account, code, self._now(), actor=who)
             await self.tries.passed(connection, login, address)
@@ -279,7 +289,7 @@ class Sessions:
     async def remove_second_factor(self, credential: Credential, password: str, code: str, address: str) -> None:
         """Do without it; asks for password and code. Raises Unauthenticated, Invalid or Throttled."""
         row = await self._own(credential, password, address)
-        who = Actor("account", row["login"], account=credential.account)
+        who = signing(row["login"], credential.account, address)
         async with self._pool.transaction() as connection:
             right = await self.second_factor.check(connection, credential.account, code, self._now())
             if right:
@@ -298,8 +308,8 @@ class Sessions:
         if stored is None and await self._pool.fetchval(JUST_NOW, credential.session):
             return row
         if not await asyncio.to_thread(check_password, password, stored):
-            who = Actor("account", login, account=credential.account)
-            await append(self._pool, who, "denied:password", entity="wangge.account", reason=f"from {address}")
+            who = signing(login, credential.account, address)
+            await append(self._pool, who, "denied:password", entity="wangge.account")
             raise Invalid("password.wrong", "the present password is wrong", path=["current"])
         return row
 
@@ -312,7 +322,7 @@ class Sessions:
         if not hmac.compare_digest(self.csrf(cookie).encode(), (given or "").encode()):
             raise Denied("auth.csrf", "the header Wangge-CSRF is missing or wrong: read it from GET /session")
 
-    async def sign_out(self, session: UUID) -> None:
+    async def sign_out(self, session: UUID, address: str) -> None:
         """End a session in every process within a second."""
         async with self._pool.transaction() as connection:
-            await end_session(connection, session, "sign_out")
+            await end_session(connection, session, "sign_out", address=address)

@@ -9,7 +9,7 @@ from uuid import UUID
 from ..audit.entries import append
 from ..values import Actor
 
-OPERATOR = Actor("system", "operator", reason="a command on the server")
+OPERATOR = Actor("system", "operator", reason="a command on the server", origin="command")
 """Who acts when nobody is signed in: whoever may run commands on the server."""
 REVISION = """INSERT INTO wangge.revision (row_id, revision, entity, kind, operation, actor_kind, actor_name, account_id, fields,
   changes, reason) VALUES ($1, $2, $3, 'operation', $4, $5, $6, $7, $8, $9, $10)"""

@@ -48,7 +48,7 @@ async def prove_accounts(
         try:
             for account, login in await _accounts(connection, logins):
                 try:
-                    scope = await parts.scopes.scope(Credential(account))
+                    scope = await parts.scopes.scope(Credential(account, origin="command"))
                 except Unauthenticated:
                     continue
                 report.accounts += 1

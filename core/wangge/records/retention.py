@@ -18,7 +18,7 @@ from ..model import names
 from ..model.names import quote
 from ..model.types import Field, Model, Retention
 from ..sql.catalog import SYSTEM, UPPER_ONLY
-from ..values import Actor
+from ..values import Actor, Origin
 from .draft import Order
 from .erasing import end
 from .kit import Kit
@@ -78,8 +78,9 @@ def _moment(tables: Tables, found: Retention) -> str:
 class Schedule:
     """The retention of all entities of one model."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, origin: Origin = "platform") -> None:
         self._kit = kit
+        self._origin = origin
         model = kit.model
         concrete = (name for name in sorted(model.entities) if not model.kinds_of(name))
         self.due = tuple(d for name in concrete if (d := due_of(model, name, kit.rows.tables(name))) is not None)
@@ -118,7 +119,7 @@ class Schedule:
     async def _batch(self, due: Due, at: dt.datetime, batch: int, last: UUID) -> list[UUID]:
         """One batch with its entries and the report, all or nothing."""
         sql = f"SELECT t0.id FROM {due.source} WHERE {due.condition} AND t0.id > $2 ORDER BY t0.id LIMIT $3 FOR UPDATE OF t0"
-        actor = Actor("system", "retention", reason=f"retention: {due.then} {due.after}")
+        actor = Actor("system", "retention", reason=f"retention: {due.then} {due.after}", origin=self._origin)
         async with self._kit.pool.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             rows = [row[0] for row in await connection.fetch(sql, at, last, batch)]
@@ -135,7 +136,8 @@ class Schedule:
             task = await connection.fetchval(RUNNING)
             if task is not None:
                 await connection.execute(FINISH, task, told)
-                actor = Actor("system", "retention", reason=f"retention finished: {told}"[:500])
+                why = f"retention finished: {told}"[:500]
+                actor = Actor("system", "retention", reason=why, origin=self._origin)
                 await append(connection, actor, "retention", entity="wangge.task", row=task)
 
 

@@ -99,12 +99,12 @@ OWN = (
 def insert_sql(tables: Tables, *, area_table: str | None, fresh: bool, batch: bool) -> str:
     """The one statement that stores rows of an entity with their events and ledger entries.
 
-    Parameters: $1 rows, $2-$6 the actor, $7 purpose, $8 reason, $9 document, $10 batch id, $11 claims, then one for each
+    Parameters: $1 rows, $2-$8 the actor, $9 purpose, $10 reason, $11 document, $12 batch id, $13 claims, then one for each
     part or link table, then, when `fresh`, the Scope's subjects and counters. It returns (changed subject, rows stored).
-    A batch has one event and one ledger entry for all its rows ($12 its digest) and no keys of rows.
+    A batch has one event and one ledger entry for all its rows ($14 its digest) and no keys of rows.
     """
     every = (("id", "uuid"), *tables.scope, *(c for columns in tables.columns for c in columns), *OWN)
-    after = 13 if batch else 12
+    after = 15 if batch else 14
     last = after + len(tables.sheets)
     known = f"wangge.fresh(${last}::text[], ${last + 1}::jsonb)" if fresh else "NULL::text"
     parts = [
@@ -133,7 +133,7 @@ def _insert_level(tables: Tables, n: int, level: Entity) -> str:
     pairs = [("id", "r.id")]
     if n == len(tables.chain) - 1:
         pairs += [("revision", "1"), ("created_at", "now()"), ("created_by", "$4::uuid"), ("updated_at", "now()")]
-        pairs += [("batch_id", "$10::uuid")]
+        pairs += [("batch_id", "$12::uuid")]
         if tables.upper:
             text = tables.entity.name.replace("'", "''")
             pairs += [("entity", f"'{text}'")]
@@ -155,25 +155,25 @@ def _trail(tables: Tables, batch: bool) -> list[str]:
     claim_columns = (("constraint_name", "text"), ("key_hash", "bytea"), ("row_id", "uuid"), ("contested", "boolean"))
     claims = (
         f"c AS (INSERT INTO wangge.claim ({listed(claim_columns)}) SELECT {listed(claim_columns, 'x')} "
-        f"FROM f, {recordset(claim_columns, '$11')} WHERE f.changed IS NULL)"
+        f"FROM f, {recordset(claim_columns, '$13')} WHERE f.changed IS NULL)"
     )
     ledger = f"id, chain, {ACTOR_COLUMNS}, action, entity, row_id, revision, fields, digest, purpose, reason, document, batch_id"
-    rest = "$7::text, $8::text, $9::text, $10::uuid"
+    rest = "$9::text, $10::text, $11::text, $12::uuid"
     if batch:
         event = (
             "o AS (INSERT INTO wangge.outbox (id, kind, entity, batch_id) "
-            f"SELECT uuidv7(), 'batch', {entity}, $10::uuid WHERE EXISTS (SELECT 1 FROM r))"
+            f"SELECT uuidv7(), 'batch', {entity}, $12::uuid WHERE EXISTS (SELECT 1 FROM r))"
         )
         entry = (
             f"g AS (INSERT INTO wangge.ledger_entry ({ledger}, row_count) SELECT uuidv7(), '{CITY_CHAIN}', {actor_marks(2)}, "
-            f"'load', {entity}, NULL, NULL, '{{}}', $12::bytea, {rest}, (SELECT count(*) FROM r) "
+            f"'load', {entity}, NULL, NULL, '{{}}', $14::bytea, {rest}, (SELECT count(*) FROM r) "
             "WHERE EXISTS (SELECT 1 FROM r))"
         )
         return [claims, event, entry]
     keys = "k AS (INSERT INTO wangge.row_key (row_id, key) SELECT r.id, r._key FROM r WHERE r._key IS NOT NULL)"
     event = (
         "o AS (INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id, changed, batch_id) "
-        f"SELECT uuidv7(), 'create', {entity}, r.id, 1, {areas}, r._changed, $10::uuid FROM r)"
+        f"SELECT uuidv7(), 'create', {entity}, r.id, 1, {areas}, r._changed, $12::uuid FROM r)"
     )
     entry = (
         f"g AS (INSERT INTO wangge.ledger_entry ({ledger}, confirmed) SELECT uuidv7(), {chain}, {actor_marks(2)}, 'create', "
@@ -226,11 +226,11 @@ WITH x AS MATERIALIZED (SELECT * FROM {recordset(TRAIL, "$1")}), e AS (
 )
 INSERT INTO wangge.ledger_entry (id, chain, {ACTOR_COLUMNS}, action, entity, row_id, revision, fields, digest, purpose, reason,
   document, confirmed)
-SELECT uuidv7(), coalesce(x.district_id, '{CITY_CHAIN}'), {actor_marks(6)}, $11::text, $3::text, x.row_id, x.revision, x.changed,
-  x.digest, $12::text, $5::text, $13::text, x.confirmed FROM x
+SELECT uuidv7(), coalesce(x.district_id, '{CITY_CHAIN}'), {actor_marks(6)}, $13::text, $3::text, x.row_id, x.revision, x.changed,
+  x.digest, $14::text, $5::text, $15::text, x.confirmed FROM x
 """
 """The events, the revisions and the ledger entries of changed rows.
 
-$1 a JSON array of TRAIL, $2 kind, $3 entity, $4 operation, $5 reason, $6-$10 the actor, $11 action, $12 purpose, $13 document.
+$1 a JSON array of TRAIL, $2 kind, $3 entity, $4 operation, $5 reason, $6-$12 the actor, $13 action, $14 purpose, $15 document.
 """
-assert len(ACTOR_TYPES) == 5
+assert len(ACTOR_TYPES) == 7

@@ -156,7 +156,7 @@ def unheld_files_sql(model: Model) -> str:
 def _trail(tables: Tables, whole: bool) -> str:
     """The stub, the event, the revision and the ledger entry of every row.
 
-    $1 ids, $2-$6 the actor, $7 reason, $8 purpose, $9 document, $10 the fields that were emptied.
+    $1 ids, $2-$8 the actor, $9 reason, $10 purpose, $11 document, $12 the fields that were emptied.
     """
     kind = "erase" if whole else "anonymise"
     placed = tables.scope == AREA_COLUMNS
@@ -172,11 +172,11 @@ def _trail(tables: Tables, whole: bool) -> str:
   ON CONFLICT (row_id) DO UPDATE SET kind = excluded.kind, at = excluded.at
 ), o AS (
   INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id, changed)
-  SELECT uuidv7(), '{kind}', {entity}, r.id, r.revision, r.area_id, r.area_ord, r.district_id, $10::text[] FROM r
+  SELECT uuidv7(), '{kind}', {entity}, r.id, r.revision, r.area_id, r.area_ord, r.district_id, $12::text[] FROM r
 ), v AS (
   INSERT INTO wangge.revision (row_id, revision, entity, kind, actor_kind, actor_name, account_id, fields, reason)
-  SELECT r.id, r.revision, {entity}, '{kind}', $2::text, $3::text, $4::uuid, $10::text[], $7::text FROM r
+  SELECT r.id, r.revision, {entity}, '{kind}', $2::text, $3::text, $4::uuid, $12::text[], $9::text FROM r
 )
 INSERT INTO wangge.ledger_entry (id, chain, {ACTOR_COLUMNS}, action, entity, row_id, revision, fields, purpose, reason, document)
 SELECT uuidv7(), coalesce(r.district_id, '{CITY_CHAIN}'), {actor_marks(2)}, '{kind}', {entity}, r.id, r.revision,
-  $10::text[], $8::text, $7::text, $9::text FROM r"""
+  $12::text[], $10::text, $9::text, $11::text FROM r"""

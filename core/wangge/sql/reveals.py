@@ -19,6 +19,8 @@ ENTERED: tuple[tuple[str, str, Callable[[Any, list[Any]], Any]], ...] = (
     ("account_id", "uuid", lambda s, _: s.actor.account),
     ("post_ids", "uuid[]", lambda s, _: [post.id for post in s.actor.posts]),
     ("token_id", "uuid", lambda s, _: s.actor.token),
+    ("origin", "text", lambda s, _: s.actor.origin),
+    ("address", "text", lambda s, _: s.actor.address),
     ("purpose", "text", lambda _s, p: p[-2]),
     ("document", "text", lambda _s, p: p[-1]),
 )

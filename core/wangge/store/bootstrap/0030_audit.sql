@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS wangge.ledger_entry (
     account_id uuid,
     post_ids uuid[] NOT NULL DEFAULT '{}',
     token_id uuid,
+    origin text COLLATE "C" NOT NULL DEFAULT 'platform',   -- request, command or platform
+    address text COLLATE "C" NOT NULL DEFAULT '',           -- where a request came from, behind trusted proxies what they say
     action text COLLATE "C" NOT NULL,
     entity text COLLATE "C" NOT NULL,
     row_id uuid,
@@ -111,8 +113,8 @@ CREATE TABLE IF NOT EXISTS wangge.idempotency (
 REVOKE ALL ON FUNCTION wangge.issue_numbers(text, text, text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wangge.issue_numbers(text, text, text, integer) TO wangge_app;
 GRANT SELECT ON wangge.ledger_entry, wangge.ledger_head, wangge.ledger_checkpoint, wangge.claim, wangge.idempotency TO wangge_app;
-GRANT INSERT (id, chain, actor_kind, actor_name, account_id, post_ids, token_id, action, entity, row_id, revision, fields,
-    digest, purpose, reason, document, batch_id, row_count, confirmed) ON wangge.ledger_entry TO wangge_app;
+GRANT INSERT (id, chain, actor_kind, actor_name, account_id, post_ids, token_id, origin, address, action, entity, row_id,
+    revision, fields, digest, purpose, reason, document, batch_id, row_count, confirmed) ON wangge.ledger_entry TO wangge_app;
 GRANT INSERT, UPDATE, DELETE ON wangge.claim TO wangge_app;
 GRANT INSERT, UPDATE (ids), DELETE ON wangge.idempotency TO wangge_app;
 GRANT SELECT, UPDATE (seq, link, epoch) ON wangge.ledger_entry TO wangge_sealer;

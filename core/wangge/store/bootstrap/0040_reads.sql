@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS wangge.read_log (
     account_id uuid,
     post_ids uuid[] NOT NULL DEFAULT '{}',
     token_id uuid,
+    origin text COLLATE "C" NOT NULL,
+    address text COLLATE "C" NOT NULL,
     unit_id uuid,
     root_field text COLLATE "C" NOT NULL,
     purposes text[] COLLATE "C" NOT NULL DEFAULT '{}',
@@ -36,8 +38,8 @@ CREATE INDEX IF NOT EXISTS read_log_chain ON wangge.read_log (chain, seq) WHERE 
 CREATE INDEX IF NOT EXISTS read_log_rows ON wangge.read_log USING gin (row_ids);
 
 GRANT SELECT ON wangge.read_log TO wangge_app;
-GRANT INSERT (id, at, chain, actor_kind, actor_name, account_id, post_ids, token_id, unit_id, root_field, purposes, entities,
-    row_ids, total, document) ON wangge.read_log TO wangge_app;
+GRANT INSERT (id, at, chain, actor_kind, actor_name, account_id, post_ids, token_id, origin, address, unit_id, root_field, purposes,
+    entities, row_ids, total, document) ON wangge.read_log TO wangge_app;
 GRANT SELECT, UPDATE (seq, link, epoch) ON wangge.read_log TO wangge_sealer;
 
 -- What auditors read by GraphQL: the ledger and the read records as rows of an area, the district of their chain.
@@ -57,14 +59,15 @@ SELECT e.id, 1 AS revision, e.at AS created_at, NULL::uuid AS created_by, e.at A
     NULL::uuid AS batch_id, a.area_id, a.area_ord, nullif(e.chain, '00000000-0000-0000-0000-000000000000') AS district_id,
     e.actor_kind, e.actor_name, e.account_id AS account, e.action, e.entity, e.row_id::text COLLATE "C" AS "row",
     e.revision AS row_revision, to_jsonb(e.fields) AS fields, e.purpose, e.reason, e.row_count::bigint AS row_count,
-    to_jsonb(e.confirmed) AS confirmed, e.seq AS place
+    to_jsonb(e.confirmed) AS confirmed, e.seq AS place, e.origin, nullif(e.address, '') AS address
 FROM wangge.ledger_entry e CROSS JOIN LATERAL wangge.area_of_chain(e.chain) a;
 
 CREATE OR REPLACE VIEW wangge.read_record AS
 SELECT r.id, 1 AS revision, r.at AS created_at, NULL::uuid AS created_by, r.at AS updated_at, NULL::timestamptz AS removed_at,
     NULL::uuid AS batch_id, a.area_id, a.area_ord, nullif(r.chain, '00000000-0000-0000-0000-000000000000') AS district_id,
     r.actor_kind, r.actor_name, r.account_id AS account, r.unit_id AS unit, r.root_field, to_jsonb(r.purposes) AS purposes,
-    r.entities, to_jsonb(r.row_ids) AS rows, r.total::bigint AS total, r.document, r.seq AS place
+    r.entities, to_jsonb(r.row_ids) AS rows, r.total::bigint AS total, r.document, r.seq AS place,
+    r.origin, nullif(r.address, '') AS address
 FROM wangge.read_log r CROSS JOIN LATERAL wangge.area_of_chain(r.chain) a;
 
 GRANT SELECT ON wangge.ledger, wangge.read_record TO wangge_app;
