@@ -17,7 +17,6 @@ from .documents.book import Documents
 from .events.jobs import Handler, Jobs
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
-from .graphql.limits import MAX_COST
 from .http.api import api_route
 from .http.callers import Callers
 from .http.console import Console, console_route, home_route
@@ -33,6 +32,7 @@ from .identity.tokens import Tokens
 from .keys import keys_of
 from .logs import configure
 from .model.load import load_model
+from .model.role_limits import RoleLimits
 from .model.types import Model
 from .modules.discover import Found, discover
 from .modules.hooks import start
@@ -70,8 +70,8 @@ class Parts(msgspec.Struct, frozen=True):
     records: Records
 
 
-def compose(settings: Settings, *, max_cost: int = MAX_COST) -> Parts:
-    """The parts of one process; raises WanggeError when schemas, modules or services are wrong."""
+def compose(settings: Settings, *, limits: RoleLimits | None = None) -> Parts:
+    """The parts of one process, where `limits` hold for everybody; raises WanggeError when schemas, modules or services are wrong."""
     runtime = load_runtime(settings)
     found = discover(settings.modules)
     model = load(found)
@@ -85,7 +85,18 @@ def compose(settings: Settings, *, max_cost: int = MAX_COST) -> Parts:
     scopes.dropped += [tokens.forget, sessions.forget, lambda _: keys.expect(scopes.world.counters.get("key", 0))]
     records = Records(pool, catalog, hooks, keys, scopes.clock.now)
     reads = Reads(pool, settings.home / "journal", scopes.clock.now)
-    engine = Engine(catalog, pool, scopes, keys, hooks, records, reads, settings.oidc_issuer, max_cost=max_cost)
+    engine = Engine(
+        catalog,
+        pool,
+        scopes,
+        keys,
+        hooks,
+        records,
+        reads,
+        settings.oidc_issuer,
+        limits=limits,
+        requests=settings.requests,
+    )
     return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database, records)
 
 

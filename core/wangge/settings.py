@@ -29,6 +29,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
         "addresses or networks of reverse proxies, joined by ','; only they may say from where a request comes",
     ),
     "request_seconds": ("WANGGE_REQUEST_SECONDS", "the seconds that a request may take, from 1 to 600"),
+    "requests": (
+        "WANGGE_REQUESTS",
+        "the requests a minute of a token or account to one server process, from 1 to 1000000000, where its roles say nothing",
+    ),
     "database_url": ("WANGGE_DATABASE_URL", "postgresql://user:password@host:5432/name of a PostgreSQL 18 or newer"),
     "database_owner_url": ("WANGGE_DATABASE_OWNER_URL", "the same database as a user who may create schemas"),
     "s3_url": ("WANGGE_S3_URL", "http(s)://access-key:secret-key@host:port/bucket-prefix of an S3 service"),
@@ -66,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     proxies: tuple[str, ...] = ()
     request_seconds: int = 30
+    requests: int = 120_000
     database_url: str | None = None
     database_owner_url: str | None = None
     s3_url: str | None = None
@@ -99,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             workers=_whole("workers", given["workers"], 1, 1, 64),
             proxies=_networks(given["proxies"]),
             request_seconds=_whole("request_seconds", given["request_seconds"], 30, 1, 600),
+            requests=_whole("requests", given["requests"], 120_000, 1, 10**9),
             database_url=_url("database_url", given["database_url"], ("postgresql", "postgres")),
             database_owner_url=_url("database_owner_url", given["database_owner_url"], ("postgresql", "postgres")),
             s3_url=_url("s3_url", given["s3_url"], ("http", "https")),

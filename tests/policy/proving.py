@@ -17,11 +17,11 @@ from tests.records.world import City, hooks_of
 from wangge.audit.reads import Reads
 from wangge.crypto import Keys
 from wangge.graphql.engine import Engine
-from wangge.graphql.limits import NO_LIMIT
 from wangge.identity.loading import load_facts, load_world
 from wangge.identity.trees import NewArea, NewUnit, store_areas, store_units
 from wangge.model.conditions import parse_filter
 from wangge.model.load import load_model
+from wangge.model.role_limits import UNLIMITED
 from wangge.model.types import Model
 from wangge.modules.discover import core_folder, first_party_folder
 from wangge.policy.build import build_scope
@@ -111,7 +111,7 @@ async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads,
     connection = await connect(database, "owner")
     records = City(model, {}, pool, keys).records
     stored = Stored()
-    engine = Engine(records.kit.catalog, pool, stored, keys, hooks_of({}), records, reads, max_cost=NO_LIMIT)
+    engine = Engine(records.kit.catalog, pool, stored, keys, hooks_of({}), records, reads, limits=UNLIMITED)
     made = Proving(model, read(FOLDERS), engine, stored, connection, keys)
     for row in await connection.fetch(
         "SELECT id, code, name, kind, ord, ord_end, parent, district_id FROM wangge.area ORDER BY code"

@@ -54,11 +54,11 @@ def run(args: argparse.Namespace) -> int:
 async def _prove(settings: Any, args: argparse.Namespace) -> Report:
     """The report over the accounts."""
     from ..app import compose
-    from ..graphql.limits import NO_LIMIT
+    from ..model.role_limits import UNLIMITED
     from ..prover.accounts import prove_accounts
 
     return await prove_accounts(
-        compose(settings, max_cost=NO_LIMIT),
+        compose(settings, limits=UNLIMITED),
         settings,
         logins=args.account,
         seconds=args.seconds,

@@ -24,6 +24,14 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--role", action="append", default=[], metavar="ROLE", help="limit it to the account's posts of this role"
     )
+    parser.add_argument(
+        "--address",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="it works from this address or network only, such as 203.0.113.7 or 203.0.113.0/24; may be given several times",
+    )
+    parser.add_argument("--purpose", metavar="ID", help="the only purpose of its requests, which need not name it then")
     parser.add_argument("--label", default="", metavar="TEXT", help="what it is for")
     parser.add_argument("--revoke", metavar="ID", help="end the token wg_<ID>_... at once")
 
@@ -71,8 +79,9 @@ async def _revoked(connection: Any, public: str) -> str:
 
 async def _made(connection: Any, keys: Any, args: argparse.Namespace) -> str:
     """Make a token; raises SettingsError for an unknown account or role."""
-    from ..errors import SettingsError
-    from ..identity.tokens import create_token
+    from ..errors import Invalid, SettingsError
+    from ..identity.networks import checked
+    from ..identity.tokens import Limits, check_purpose, create_token
 
     account = await connection.fetchval(
         "SELECT id FROM wangge.account WHERE login = $1 AND state = 'ACTIVE'", args.account
@@ -91,4 +100,10 @@ async def _made(connection: Any, keys: Any, args: argparse.Namespace) -> str:
             "token.unknown_role", f"{args.account} holds no post as {', '.join(sorted(missing))}", account=args.account
         )
     until = dt.datetime.now(dt.UTC) + dt.timedelta(days=args.days)
-    return await create_token(connection, keys, account, label=args.label, posts=kept, expires_at=until)
+    try:
+        limits = Limits(checked(args.address), args.purpose)
+        await check_purpose(connection, args.purpose)
+    except Invalid as error:
+        raise SettingsError(error.code, error.message, **error.facts) from None
+    made = {"label": args.label, "posts": kept, "expires_at": until, "limits": limits}
+    return await create_token(connection, keys, account, **made)

@@ -28,12 +28,13 @@ from ..identity.delegation import (
 )
 from ..identity.second_factor import SecondFactor
 from ..identity.sessions import end_session, set_password
-from ..identity.tokens import create_token, end_token
+from ..identity.tokens import create_token, end_token, limit_token
 from ..identity.tries import Tries
 from ..policy.scope import Scope
 from ..records.locking import lock
 from ..records.storing import check_fresh
 from ..values import Actor
+from .token_limits import wanted_limits
 
 EXCLUSIVE = "SELECT pg_advisory_xact_lock(7146001)"
 WAITS = "SET LOCAL lock_timeout = '1500ms'"
@@ -215,7 +216,13 @@ class Administrator:
     # --- tokens and sessions ---
 
     async def create_token(
-        self, account: UUID | None, posts: Sequence[UUID], label: str, expires_at: dt.datetime | None
+        self,
+        account: UUID | None,
+        posts: Sequence[UUID],
+        label: str,
+        expires_at: dt.datetime | None,
+        addresses: Sequence[str] | None = None,
+        purpose: str | None = None,
     ) -> tuple[UUID, str]:
         """A token of the own account, or of one whose posts the caller could give; shown this once."""
 
@@ -231,6 +238,7 @@ class Administrator:
             )
             whose = self._actor.account if account is None else account
             assert whose is not None
+            limits = await wanted_limits(connection, self._context, addresses, purpose, own=own)
             made = await create_token(
                 connection,
                 self._kit.keys,
@@ -238,6 +246,7 @@ class Administrator:
                 label=text("label", label, 80) if label else "",
                 posts=chosen,
                 expires_at=until,
+                limits=limits,
                 by=self._actor.account,
                 actor=self._actor,
             )
@@ -284,6 +293,19 @@ class Administrator:
         for post in chosen:
             delegation.check(given_until(held[post], until))
         return chosen
+
+    async def limit_token(self, token: UUID, addresses: Sequence[str], purpose: str | None) -> UUID:
+        """Limit a token anew: an own one, or one of an account whose posts the caller could give."""
+
+        async def work(connection: Any) -> UUID:
+            own = await connection.fetchval(OWN_TOKEN, token, self._actor.account) is not None
+            if not own:
+                await self._of_other(connection, "token", token, "limitToken")
+            limits = await wanted_limits(connection, self._context, addresses, purpose, own=own)
+            await limit_token(connection, token, limits, actor=self._actor)
+            return token
+
+        return await self._change("limit_token", "token", token, work)
 
     async def revoke_token(self, token: UUID) -> UUID:
         """End a token: an own one, or one of an account whose posts the caller could give."""

@@ -110,6 +110,10 @@ class SubstitutePostInput:
     valid_to: dt.datetime
 
 
+ADDRESSES = "The only addresses and networks it works from, such as 203.0.113.7 or 203.0.113.0/24; any, when not given."
+PURPOSE = "The only purpose of its requests, which need not name it then."
+
+
 @strawberry.input(
     description="A token for programs: of the caller's own account, or of one that the caller administers."
 )
@@ -122,6 +126,8 @@ class CreateTokenInput:
     expires_at: dt.datetime | None = strawberry.field(
         default=None, description="In 90 days, when not given; in a year at the latest."
     )
+    addresses: list[str] | None = strawberry.field(default=None, description=ADDRESSES)
+    purpose: str | None = strawberry.field(default=None, description=PURPOSE)
 
 
 @strawberry.type(description="A session of the caller that works.")
@@ -143,6 +149,8 @@ class MyToken:
     id: strawberry.ID
     public_id: str
     label: str | None
+    addresses: list[str] | None
+    purpose: str | None
     created_at: str
     expires_at: str | None
 
@@ -152,7 +160,7 @@ SESSIONS = f"""SELECT id, {MOMENT.format("created_at")} AS created_at, {MOMENT.f
   {MOMENT.format("expires_at")} AS expires_at, address FROM wangge.session s
 WHERE account = $1 AND ended_at IS NULL AND expires_at > now()
   AND coalesce(seen_at, created_at) > now() - interval '30 minutes' AND removed_at IS NULL ORDER BY s.created_at DESC, id"""
-TOKENS = f"""SELECT id, public_id, label, {MOMENT.format("created_at")} AS created_at,
+TOKENS = f"""SELECT id, public_id, label, addresses, purpose, {MOMENT.format("created_at")} AS created_at,
   {MOMENT.format("expires_at")} AS expires_at FROM wangge.token t
 WHERE account = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND removed_at IS NULL
 ORDER BY t.created_at DESC, id"""
@@ -272,9 +280,27 @@ class Mutation:
         """Shown this once."""
         account = row_id(input.account) if input.account is not None else None
         posts = [row_id(post) for post in input.posts or ()]
-        work = Administrator(info.context).create_token(account, posts, input.label or "", input.expires_at)
+        work = Administrator(info.context).create_token(
+            account, posts, input.label or "", input.expires_at, input.addresses, input.purpose
+        )
         made, errors = await outcome(info, work)
         return TokenPayload(node=Ref("wangge.token", made[0]) if made else None, token=made and made[1], errors=errors)
+
+    @strawberry.mutation(
+        description="Limit a token to addresses and a purpose, or, with neither, no more; obeyed everywhere within a second."
+    )
+    async def limit_token(
+        self,
+        info: strawberry.Info,
+        id: strawberry.ID,
+        addresses: list[str] | None = None,
+        purpose: str | None = None,
+    ) -> TokenPayload:
+        """An own one, or one of an account that the caller administers; never wider than the token the caller came with."""
+        made, errors = await outcome(
+            info, Administrator(info.context).limit_token(row_id(id), addresses or (), purpose)
+        )
+        return TokenPayload(node=Ref("wangge.token", made) if made else None, errors=errors)
 
     @strawberry.mutation(description="End a token now.")
     async def revoke_token(self, info: strawberry.Info, id: strawberry.ID) -> TokenPayload:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections.abc import Hashable
 from typing import Any
 
+import msgspec
 import structlog
 
 from graphql import (
@@ -18,6 +21,7 @@ from ..audit.entries import append
 from ..audit.reads import Reads
 from ..crypto import Keys
 from ..errors import Denied, RequestError, Throttled
+from ..model.role_limits import RoleLimits
 from ..model.types import Model
 from ..modules.hooks import Hooks
 from ..modules.trace import Trace
@@ -27,12 +31,12 @@ from ..records.outcome import StaleScope
 from ..sql.ast import ById, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import access, administration, approving, cursors, differences, identities, me, my_data, rules
+from . import access, administration, approving, cursors, differences, identities, me, my_data, role_limits, rules
 from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
 from .filters import Params
 from .handwritten import Graft, Root, convert
-from .limits import MAX_COST, check_roots, cost_of
+from .limits import check_measures, check_roots, cost_of
 from .plans import (
     KEPT_DOCUMENTS,
     KEPT_PLANS,
@@ -48,6 +52,7 @@ from .plans import (
 )
 from .previewing import previewing
 from .questions import question
+from .rates import Rates
 from .reading import Reader
 from .run import Run
 from .schema import META, SchemaBuilder, assemble
@@ -58,6 +63,10 @@ from .writes import WriteFields
 log = structlog.get_logger("wangge.graphql")
 LONGEST_PAUSE = 0.5
 """seconds after which the next schema is built at the latest."""
+
+
+class TooMany(Throttled):
+    """More requests than a caller may send in a minute; `news` when the ledger does not say so yet."""
 
 
 class Engine:
@@ -74,11 +83,17 @@ class Engine:
         reads: Reads,
         issuer: str | None = None,
         *,
-        max_cost: int = MAX_COST,
+        limits: RoleLimits | None = None,
+        requests: int = RoleLimits().requests,
     ) -> None:
-        """`issuer` is the OpenID provider whose people may be linked to accounts; `max_cost` of a document (limits.py)."""
+        """`issuer` is the OpenID provider whose people may be linked to accounts.
+
+        `limits` hold for everybody in the place of those of the roles; `requests` a minute where a role says nothing.
+        """
         self.issuer = issuer
-        self.max_cost = max_cost
+        self._all = limits
+        self._default = RoleLimits(requests=requests)
+        self._rates = Rates()
         self.catalog = catalog
         self._pool = pool
         self._scopes = scopes
@@ -133,9 +148,34 @@ class Engine:
 
     # --- a request ---
 
+    def limits(self, scope: Scope) -> RoleLimits:
+        """What a caller may ask for."""
+        found: RoleLimits = self._all or self._scopes.world.limits_of(scope.roles, self._default)
+        return found
+
+    def _admit(self, scope: Scope, credential: Any) -> None:
+        """Count a request. Raises TooMany beyond what the caller may send in a minute."""
+        if credential is None:
+            return
+        caller: Hashable = credential.token or credential.account
+        if scope.actor.kind == "public":
+            caller = credential.address
+        limit = self.limits(scope).requests
+        wait = self._rates.take(caller, limit)
+        if wait is not None:
+            seconds = max(1, math.ceil(wait))
+            raise TooMany(
+                "limit.requests",
+                f"at most {limit} requests a minute: wait {seconds} s",
+                limit=limit,
+                retry_after=seconds,
+                news=self._rates.is_news(caller),
+            )
+
     async def execute(self, request: Request, scope: Scope, credential: Any = None) -> Answer:
         """Answer one request; never raises for what a caller can cause."""
         try:
+            self._admit(scope, credential)
             try:
                 return await self._execute(request, scope, credential)
             except StaleScope:  # of a query; a write answers it at its own root field
@@ -145,7 +185,7 @@ class Engine:
         except InvalidDocument as error:
             return Answer(body(None, [plain_error(e) for e in error.errors]), executed=False, status=400)
         except RequestError as error:
-            if isinstance(error, Denied | Throttled):
+            if isinstance(error, Denied | Throttled) and error.facts.pop("news", True):
                 who, district = scope.actor, scope.home_district
                 await append(self._pool, who, "denied:read", district=district, reason=error.code)
             made = body(None, [self.refusal(error, request.language)])
@@ -159,18 +199,22 @@ class Engine:
 
     async def _execute(self, request: Request, scope: Scope, credential: Any) -> Answer:
         self.check_documents(request, scope)
+        request = _purposed(request, credential)
         if request.preview is not None:
             scope, credential = await previewing(self._scopes, self._pool, scope, credential, request.preview), None
         if request.purpose is not None and not scope.shape.may_name(request.purpose):
             raise Denied("purpose.not_allowed", "the header Wangge-Purpose names no purpose that the caller may use")
         caller = await self._caller(scope.shape, request.language)
-        operation = self._operation(caller.schema, request, scope.shape)
+        limits = self.limits(scope)
+        operation = self._operation(caller.schema, request, scope.shape, limits)
+        check_measures(operation.measures, limits)
         if request.reads_only and not operation.is_query:
             raise NeedsPost("request.mutation_over_get", "a mutation needs POST")
         if request.preview is not None and not operation.is_query:
             raise Denied("preview.reads_only", "a preview only reads: leave Wangge-Preview-As away to write")
         variables = coerce(caller.schema, operation, request.variables)
         plan = self._plan(caller, operation, request, scope, variables)
+        check_roots(len(plan.roots), limits)
         run = Run(self, caller, operation, scope, credential, variables, request)
         return await (run.read(plan) if operation.is_query else run.write(plan))
 
@@ -181,17 +225,18 @@ class Engine:
 
     def operation(self, request: Request, shape: Shape) -> Operation:
         """The operation of a request in the schema of a shape. Raises InvalidDocument, Invalid."""
-        return self._operation(self.schema(shape, request.language).schema, request, shape)
+        return self._operation(self.schema(shape, request.language).schema, request, shape, self._default)
 
-    async def operation_of(self, request: Request, shape: Shape) -> Operation:
-        """The same in a process that serves: schemas are built one after another."""
-        return self._operation((await self._caller(shape, request.language)).schema, request, shape)
+    async def operation_of(self, request: Request, scope: Scope) -> Operation:
+        """The same for a caller, in a process that serves: schemas are built one after another."""
+        schema = (await self._caller(scope.shape, request.language)).schema
+        return self._operation(schema, request, scope.shape, self.limits(scope))
 
-    def _operation(self, schema: GraphQLSchema, request: Request, shape: Shape) -> Operation:
+    def _operation(self, schema: GraphQLSchema, request: Request, shape: Shape, limits: RoleLimits) -> Operation:
         key = (shape.key, request.language, request.operation, request.query)
         found: Operation | None = self._documents.find(key)
         if found is None:
-            found = read_operation(schema, request.query, request.operation)
+            found = read_operation(schema, request.query, request.operation, limits)
             self._documents.keep(key, found)
         return found
 
@@ -202,7 +247,7 @@ class Engine:
         key = (scope.shape.key, request.language, request.operation, request.query, operation.skeleton(variables))
         found: Plan | None = self._plans.find(key)
         if found is None:
-            found = self._compile(caller, operation, variables)
+            found = self._compile(caller, operation, variables, self.limits(scope))
             self._plans.keep(key, found)
         return found
 
@@ -214,12 +259,12 @@ class Engine:
 
         return Selector(caller.builder, operation.fragments, variables, params, opened)
 
-    def _compile(self, caller: CallerSchema, operation: Operation, variables: Variables) -> Plan:
+    def _compile(self, caller: CallerSchema, operation: Operation, variables: Variables, limits: RoleLimits) -> Plan:
         """Compile every root field."""
         first = self.selector(caller, operation, variables, Params())
         roots: list[ReadRoot | OtherRoot] = []
         asked = first.collect([operation.node.selection_set], operation.root)
-        check_roots(len(asked))
+        check_roots(len(asked), limits)
         for key, nodes in asked.items():
             name = nodes[0].name.value
             field = operation.root.fields.get(name)
@@ -247,6 +292,7 @@ CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (approving.Query, approving.Mutation),
     (differences.Query, rules.Mutation),
     (my_data.Query, my_data.Mutation),
+    (None, role_limits.Mutation),
 )
 """the core's own root fields: (Query, Mutation) of a file each."""
 
@@ -274,6 +320,16 @@ def _convert(hooks: Hooks, model: Model) -> dict[str, Root]:
                 else:
                     found[name] = root
     return found
+
+
+def _purposed(request: Request, credential: Any) -> Request:
+    """The request for the one purpose of its token, where that has one. Raises Denied when it names another."""
+    purpose = credential.purpose if credential is not None else None
+    if purpose is None or request.purpose == purpose:
+        return request
+    if request.purpose is not None:
+        raise Denied("token.other_purpose", f'this token is for the purpose "{purpose}" only', purpose=purpose)
+    return msgspec.structs.replace(request, purpose=purpose)
 
 
 def _root(selector: Selector, kind: str, nodes: list[FieldNode], field: Any) -> ById | Connection:

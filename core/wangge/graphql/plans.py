@@ -31,14 +31,16 @@ from graphql import (
 
 from ..crypto import digest
 from ..errors import Invalid
+from ..model.role_limits import RoleLimits
 from ..sql.ast import Statement
 from .arguments import OF_WRITES, Variables, skeleton
 from .coercing import coercer
 from .filters import Params
-from .limits import Cost, check_directives
+from .limits import Amount, Cost, Measures, check_measures, measures
 from .schema import SchemaBuilder
 
-MAX_TOKENS = 20_000
+TOO_LONG = "tokens. Parsing aborted"
+"""a part of what graphql-core says of a document with too many tokens."""
 MAX_FRAGMENTS = 200
 """every two fragments are compared before a document is run."""
 MAX_REPEATS = 50
@@ -75,6 +77,7 @@ class Operation(msgspec.Struct, frozen=True):
     """variable -> its type."""
     digest: str
     """what a read record says of the document."""
+    measures: Measures
 
     @property
     def is_query(self) -> bool:
@@ -94,8 +97,8 @@ class ReadRoot(msgspec.Struct, frozen=True):
     params: Params
     cost: Cost
 
-    def total(self, variables: Variables) -> int:
-        """What it costs in one request."""
+    def total(self, variables: Variables) -> Amount:
+        """What it asks for in one request."""
         return self.cost.total(lambda index: self.params.takes[index](variables))
 
 
@@ -142,15 +145,18 @@ def _repeats(sets: list[SelectionSetNode]) -> int:
     return found + sum(_repeats([inner]) for inner in below)
 
 
-def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operation:
-    """Parse, validate and choose the operation; raises InvalidDocument."""
+def read_operation(schema: GraphQLSchema, text: str, name: str | None, limits: RoleLimits) -> Operation:
+    """Parse, validate and choose the operation; raises InvalidDocument, and Invalid beyond the caller's limits."""
     try:
-        document = parse(text, max_tokens=MAX_TOKENS, allow_empty_selection_sets=False)
+        document = parse(text, max_tokens=limits.tokens, allow_empty_selection_sets=False)
     except GraphQLSyntaxError as error:
+        if TOO_LONG in error.message:
+            check_measures(Measures(limits.tokens + 1, 0, 0, 0), limits)
         raise InvalidDocument([error]) from None
     except RecursionError:
         raise InvalidDocument([GraphQLError("the document nests too deep")]) from None
-    check_directives(document)
+    measured = measures(document)
+    check_measures(measured, limits)
     if sum(isinstance(d, FragmentDefinitionNode) for d in document.definitions) > MAX_FRAGMENTS:
         raise Invalid("limit.fragments", f"a document has at most {MAX_FRAGMENTS} fragments", limit=MAX_FRAGMENTS)
     if repeats(document) > MAX_REPEATS:
@@ -169,7 +175,7 @@ def read_operation(schema: GraphQLSchema, text: str, name: str | None) -> Operat
         raise InvalidDocument([GraphQLError("this schema has no such operation")])
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     types = {d.variable.name.value: type_from_ast(schema, d.type) for d in node.variable_definitions or ()}
-    return Operation(node, fragments, document, root, types, digest(text.encode()).hex())
+    return Operation(node, fragments, document, root, types, digest(text.encode()).hex(), measured)
 
 
 def coerce(schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]) -> Variables:

@@ -33,7 +33,7 @@ from .arguments import Variables, values
 from .exchange import ACCOUNT, ROWS, Answer, Request, body, plain_error, translated
 from .filters import Params
 from .handwritten import Context, Execution
-from .limits import check_cost, cost_of
+from .limits import Amount, check_amount, cost_of
 from .plans import CallerSchema, Operation, OtherRoot, Plan, ReadRoot
 from .reading import Why
 from .schema import META
@@ -69,7 +69,7 @@ class Run:
         self._language = request.language
         self._request = request
         self._errors: list[dict[str, Any]] = []
-        self._cost = 0
+        self._asked = Amount()
 
     async def read(self, plan: Plan) -> Answer:
         """A query: one statement a root field, all in one snapshot."""
@@ -98,12 +98,12 @@ class Run:
 
     def _answer(self, fields: list[tuple[str, bytes]]) -> Answer:
         data = b"{" + b",".join(msgspec.json.encode(key) + b":" + value for key, value in fields) + b"}"
-        return Answer(body(data, self._errors, self._cost))
+        return Answer(body(data, self._errors, self._asked.cost))
 
-    def _charge(self, cost: int) -> None:
-        """Add to the cost of the document before its part is executed. Raises Invalid when it is too much."""
-        self._cost += cost
-        check_cost(self._cost, self._engine.max_cost)
+    def _charge(self, asked: Amount, times: int = 1) -> None:
+        """Add to what the document asks for before its part is executed. Raises Invalid when it is too much."""
+        self._asked = self._asked.plus(asked, times)
+        check_amount(self._asked, self._engine.limits(self._scope))
 
     def _why(self, root: str) -> Why:
         """What read records and the ledger say of this request, and what it may reveal."""
@@ -255,7 +255,7 @@ class Run:
         for key, nodes in asked.items():  # before anything is written
             if nodes[0].name.value not in NO_NODE:
                 sets = [n.selection_set for n in nodes if n.selection_set]
-                self._charge(count * self._row_read(root, key, sets, facts["entity"]).total(self._variables))
+                self._charge(self._row_read(root, key, sets, facts["entity"]).total(self._variables), count)
         outcome = await self._written(facts, given)
         ids = written(outcome, count)
         done: dict[str, Any] = {}

@@ -91,7 +91,7 @@ class Api:
         """The variables: of the query string, or the JSON object of the body."""
         if request.reads_only:
             try:
-                operation = await self._engine.operation_of(request, rights.shape)
+                operation = await self._engine.operation_of(request, rights)
             except InvalidDocument:  # the engine says so
                 return {}
             return variables_of(scope["query_string"].decode("latin-1"), operation.types)
@@ -114,7 +114,7 @@ class Api:
         for document in await self._documents.of(rights):
             request = Request(document.document, language=language, document=document.id)
             try:
-                found.append((document, await self._engine.operation_of(request, rights.shape)))
+                found.append((document, await self._engine.operation_of(request, rights)))
             except InvalidDocument:  # it asks for what this caller has not: for this caller it is not there
                 continue
         return msgspec.json.encode(describe(found, self._engine.schema(rights.shape, language).schema, language))

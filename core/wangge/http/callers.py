@@ -10,7 +10,7 @@ from ..errors import Unauthenticated
 from ..identity.guesses import Guesses
 from ..identity.scopes import PUBLIC, Credential
 from ..identity.sessions import Sessions
-from ..identity.tokens import Guessed, Tokens
+from ..identity.tokens import Elsewhere, Guessed, Tokens
 from .messages import cookies_of
 
 COOKIE = "wangge_session"
@@ -41,7 +41,7 @@ class Callers:
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:
-            return _from(await self._by_token(token.strip(), address), address)
+            return await self._by_token(token.strip(), address)
         cookie = cookies_of(headers).get(COOKIE)
         if cookie is None and anybody and not scheme:
             return _from(PUBLIC, address)
@@ -50,19 +50,14 @@ class Callers:
         found = await self.sessions.credential(cookie, pending=pending)
         if writes:
             self.sessions.check_csrf(cookie, headers.get("wangge-csrf"))
-        return _from(found, address)
+        return msgspec.structs.replace(found, origin="request", address=address)
 
     async def _by_token(self, token: str, address: str) -> Credential:
         """The account of a token; of an address that guesses, only tokens that are known already."""
-        if not self.tokens.remembers(token):
+        if not self.tokens.remembers(token, address):
             self._guesses.check(address)
         try:
-            return await self.tokens.credential(token)
-        except Guessed:
+            return await self.tokens.credential(token, address)
+        except (Guessed, Elsewhere):
             self._guesses.wrong(address)
             raise
-
-
-def _from(credential: Credential, address: str) -> Credential:
-    """The credential of a request from an address."""
-    return msgspec.structs.replace(credential, origin="request", address=address)

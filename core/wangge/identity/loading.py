@@ -20,7 +20,7 @@ FROM wangge.rule WHERE removed_at IS NULL ORDER BY id"""
 RULES_OF = f"""SELECT r.*, c.counters FROM (SELECT jsonb_object_agg(kind, value) AS counters FROM wangge.change_counter) c
 LEFT JOIN ({RULES.replace("ORDER BY id", "AND role = ANY($1)")}) r ON TRUE"""
 """in one statement, so in one snapshot; without rules there is one row."""
-ROLES = "SELECT code, inherits FROM wangge.role WHERE removed_at IS NULL"
+ROLES = "SELECT code, inherits, limits, own_limits FROM wangge.role WHERE removed_at IS NULL"
 ENABLED = """SELECT m.code AS module, e.district, e.valid_from, e.valid_to
 FROM wangge.enablement e JOIN wangge.module m ON m.id = e.module
 WHERE e.removed_at IS NULL AND m.removed_at IS NULL AND m.state = 'INSTALLED' ORDER BY e.id"""
@@ -74,11 +74,21 @@ async def load_rules(connection: Any, roles: Collection[str]) -> tuple[dict[str,
 async def _frame(connection: Any, model: Model, absent: Container[str]) -> World:
     """The World without rules, in the caller's transaction."""
     counters = {row["kind"]: row["value"] for row in await connection.fetch(COUNTERS)}
-    inherits = {row["code"]: tuple(row["inherits"] or ()) for row in await connection.fetch(ROLES)}
+    roles = await connection.fetch(ROLES)
+    inherits = {row["code"]: tuple(row["inherits"] or ()) for row in roles}
+    limits = {row["code"]: {**(row["limits"] or {}), **(row["own_limits"] or {})} for row in roles}
     stored = [Enabled(*row.values()) for row in await connection.fetch(ENABLED)]
     enabled = tuple(one for one in stored if one.module not in absent)
     districts = {row["id"]: (row["ord"], row["ord_end"]) for row in await connection.fetch(DISTRICTS)}
-    return World(model=model, rules=(), inherits=inherits, enabled=enabled, districts=districts, counters=counters)
+    return World(
+        model=model,
+        rules=(),
+        inherits=inherits,
+        enabled=enabled,
+        districts=districts,
+        counters=counters,
+        limits={role: own for role, own in limits.items() if own},
+    )
 
 
 def rule_of(row: Any) -> StoredRule:

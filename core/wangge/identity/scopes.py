@@ -53,6 +53,10 @@ class Credential(msgspec.Struct, frozen=True):
     session: UUID | None = None
     posts: frozenset[UUID] | None = None
     until: dt.datetime | None = None
+    addresses: tuple[str, ...] = ()
+    """the only networks from where its token works; () for any."""
+    purpose: str | None = None
+    """the only purpose of its token's requests."""
     origin: Origin = "platform"
     address: str = ""
 

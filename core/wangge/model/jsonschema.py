@@ -12,6 +12,7 @@ from .dimensions import AREA_LEVELS, DATE_UNITS, MOST_BANDS, MOST_DIMENSIONS
 from .entity_files import GRADES, MOST_FIELDS, SCOPES
 from .fields import COMMON, EXTRA, NO_DEFAULT, SEALABLE
 from .role_files import ACTIONS, EFFECTS, LEVELS
+from .role_limits import MOST
 from .sealed import DIVISION
 from .single_files import BASES, PAGE_KINDS
 from .types import FIELD_KINDS, SENSITIVITIES
@@ -250,6 +251,9 @@ def _roles() -> Schema:
         "delegated_by": _list(TEXT),
         "documents_only": FLAG,
     }
+    role["limits"] = _object(
+        {name: {"type": "integer", "minimum": 1, "maximum": most} for name, most in MOST.items()}, ()
+    )
     action = {"anyOf": [_one(ACTIONS), {"type": "string", "pattern": f"^do:{FIELD_NAME}$"}]}
     rule = {
         "role": TEXT,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..values import Label
 from .mistakes import nearest
 from .reader import Reader
+from .role_limits import wrong
 from .types import Role, Rule, Source
 from .words import FIELD_NAME, LOCAL_NAME
 from .yaml import Node
@@ -15,7 +16,7 @@ from .yaml import Node
 ACTIONS = "list get list_removed aggregate create update remove restore erase export subscribe match reveal".split()
 LEVELS = ("hidden", "masked", "clear")
 EFFECTS = ("allow", "deny", "prohibit")
-ROLE_KEYS = ("id", "zh", "en", "inherits", "delegated_by", "documents_only")
+ROLE_KEYS = ("id", "zh", "en", "inherits", "delegated_by", "documents_only", "limits")
 RULE_KEYS = ("role", "entity", "actions", "fields", "where", "purpose", "effect", "via", "dimensions")
 
 
@@ -48,14 +49,26 @@ def _role(reader: Reader) -> Role:
     id_ = reader.text("id", required=True, pattern=LOCAL_NAME, form="small letters, like station_clerk")
     reader.what = f'the role "{id_}"'
     label = Label(reader.text("zh", required=True), reader.text("en", required=True))
-    return Role(
-        id_,
-        label,
-        reader.texts("inherits"),
-        reader.texts("delegated_by"),
-        reader.flag("documents_only"),
-        source=Source(reader.file, reader.line),
-    )
+    source = Source(reader.file, reader.line)
+    limits = _limits(reader)
+    inherits, givers = reader.texts("inherits"), reader.texts("delegated_by")
+    return Role(id_, label, inherits, givers, reader.flag("documents_only"), limits, source=source)
+
+
+def _limits(reader: Reader) -> dict[str, int]:
+    """`{cost: 100000, requests: 600}`."""
+    node = reader.items.get("limits")
+    if node is None:
+        return {}
+    below = Reader(node, reader.file, reader.mistakes, f"limits of {reader.what}")
+    found: dict[str, int] = {}
+    for name, given in below.items.items():
+        told = wrong(name, given.value)
+        if told is not None:
+            below.wrong("role_limit", f"{told} (limits of {reader.what})", below.line_of(name))
+        else:
+            found[name] = int(str(given.value))
+    return found
 
 
 def _rule(reader: Reader) -> RuleDraft:

@@ -245,6 +245,8 @@ class Role(msgspec.Struct, frozen=True):
     """the roles whose holders may give this one to others, inside their own area, unit and time."""
     documents_only: bool = False
     """its holders ask by trusted documents only: devices, portals, the public."""
+    limits: Mapping[str, int] = {}
+    """what of model/role_limits.py is another number for its holders."""
     source: Source = Source()
 
 

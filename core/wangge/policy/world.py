@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
 from ..model.filter import Filter
+from ..model.role_limits import RoleLimits, widest
 from ..model.types import Dimension, Model
 from ..values import Actor
 
@@ -90,6 +91,14 @@ class World(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     districts: Mapping[UUID, Span]
     counters: Mapping[str, int]
     """the change counters at which it was loaded."""
+    limits: Mapping[str, Mapping[str, int]] = {}
+    """role -> the limits of its requests that are not the default (model/role_limits.py)."""
+
+    def limits_of(self, roles: Iterable[str], default: RoleLimits) -> RoleLimits:
+        """The limits of who holds these roles."""
+        if not self.limits:
+            return default
+        return widest([self.limits.get(role, {}) for role in roles], default)
 
     @functools.cached_property
     def switched(self) -> Mapping[str, tuple[Enabled, ...]]:

@@ -63,12 +63,13 @@ def purpose_seed(model: Model) -> Seed:
 def role_seed(model: Model) -> Seed:
     """The shared roles; a role that several modules speak of belongs to the first of them."""
     types = (("code", "text"), ("zh", "text"), ("en", "text"), ("module", "text"), ("inherits", "jsonb"),
-             ("delegated_by", "jsonb"), ("documents_only", "boolean"))  # fmt: skip
+             ("delegated_by", "jsonb"), ("documents_only", "boolean"), ("limits", "jsonb"))  # fmt: skip
     owners = {role.id: owner for owner, role in reversed(_owned(model, "roles"))}
     rows = [
         {"id": seed_id("role", r.id), "code": r.id, "zh": r.label.zh, "en": r.label.en,
          "module": owners.get(r.id, ""), "inherits": list(r.inherits),
-         "delegated_by": list(r.delegated_by), "documents_only": r.documents_only}
+         "delegated_by": list(r.delegated_by), "documents_only": r.documents_only,
+         "limits": dict(r.limits) or None}
         for r in model.roles.values()
     ]  # fmt: skip
     return Seed("wangge.role", types, rows, OF_MODULES)
