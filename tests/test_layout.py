@@ -78,6 +78,7 @@ FOREIGN = {
     "authlib": {"identity"},
     "joserfc": {"identity"},
     "httpx": {"identity"},
+    "pypinyin": {"model"},
     "pluggy": {"hookspecs", "modules"},
 }
 

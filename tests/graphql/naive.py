@@ -14,6 +14,7 @@ from uuid import UUID
 import yaml
 
 from wangge.model import names
+from wangge.model.pinyin import spelt
 from wangge.model.types import Field, Model
 from wangge.store.pool import Pool
 
@@ -297,7 +298,8 @@ class Naive:
     def _at(self, entity: str, row: Row, path: Sequence[str]) -> Any:
         """The value at the end of a path of references."""
         if len(path) == 1:
-            return self.cell(entity, row, path[0])
+            value, field = self.cell(entity, row, path[0]), self.world.fields(entity).get(path[0])
+            return spelt(value).sort if field is not None and field.pinyin and value is not None else value
         found = self.target(entity, row, path[0])
         return self._at(*found, path[1:]) if found else None
 

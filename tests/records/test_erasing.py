@@ -58,7 +58,16 @@ async def test_nothing_of_an_erased_person_is_left_in_any_table_and_the_ledger_v
     done = await city.records.erase(scope, "base.person", who, "本人申请")
     assert (done.ids, done.errors) == ((who,), ())
     left = await everything(city)
-    for gone in (NAME, PHONE, "待删地址", bytes(hashes["e"]).hex(), bytes(hashes["h"]).hex()):
+    for gone in (
+        NAME,
+        PHONE,
+        "ceshidaishanchuzhe",
+        "csdscz",
+        "chu2除zhe3者",
+        "待删地址",
+        bytes(hashes["e"]).hex(),
+        bytes(hashes["h"]).hex(),
+    ):
         assert gone not in left
     counts = {
         table: await city.pool.fetchval(f"SELECT count(*) FROM {table} WHERE row_id = $1", who)

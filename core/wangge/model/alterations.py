@@ -11,7 +11,18 @@ from .conversions import convert, fill_of
 from .names import quote
 from .narrowing import lowered, narrowed
 from .sealed import SealedColumn, ValueWork
-from .specs import LINK_KINDS, SIDE_KINDS, TEXT, ColumnSpec, TableSpec, columns_of, is_stored, type_of
+from .specs import (
+    LINK_KINDS,
+    SIDE_KINDS,
+    TEXT,
+    ColumnSpec,
+    TableSpec,
+    columns_of,
+    is_stored,
+    sort_column,
+    spelt_columns,
+    type_of,
+)
 from .steps import Risk, Step, step
 from .types import Entity, Field, Model
 
@@ -107,6 +118,8 @@ def _added(place: Place, field: Field, *, again: bool = False) -> Iterable[Step]
         probe=place.rows() if refused else "",
         instead=REUSED if again else FILLED,
     )
+    if fill and field.pinyin:
+        yield _spelling(place, field)
 
 
 def _drop_sql(place: Place, field: Field) -> list[str]:
@@ -216,7 +229,11 @@ def _sealed(place: Place, was: Field, now: Field) -> Iterable[Step]:
             plain=quote(plain.name),
             entities=kinds,
         ),
-        after=[*after, *_unsorted(place, was), ddl.drop_column(place.table, plain.name)],
+        after=[
+            *after,
+            *_unsorted(place, was),
+            *(ddl.drop_column(place.table, name) for name in (plain.name, *spelt_columns(was))),
+        ],
     )
 
 
@@ -229,7 +246,7 @@ def _unsorted(place: Place, was: Field) -> Iterable[str]:
     first = own.get(place.entity.order[0][0]) if place.entity.order else None
     value = "NULL"
     if first is not None and not first.sealed and type_of(first) == TEXT:
-        value = f"(SELECT t.{quote(names.column(first))} FROM {place.table.quoted} t WHERE t.id = a.row_id)"
+        value = f"(SELECT t.{quote(sort_column(first))} FROM {place.table.quoted} t WHERE t.id = a.row_id)"
     yield f"UPDATE {names.area_table(place.entity)} a SET sort = {value}"
 
 
@@ -321,14 +338,15 @@ def _columns(place: Place, was: Field, now: Field) -> Iterable[Step]:
             return
         yield from converted
         yield from _extras(place, was, now)
+        yield from _spelt(place, was, now)
         yield from narrowed(place.had, place.row, was, now, place.new, at)
     yield from _nulls(place, olds, news, fill_of(now) if now.required else "", at)
 
 
 def _extras(place: Place, was: Field, now: Field) -> Iterable[Step]:
     """`<c>_precision` of dates and `<c>_entity` of references with several targets."""
-    olds = {c.name: c for c in columns_of(was)[1:]}
-    news = {c.name: c for c in columns_of(now)[1:]}
+    olds = {c.name: c for c in columns_of(was)[1:] if c.name not in spelt_columns(was)}
+    news = {c.name: c for c in columns_of(now)[1:] if c.name not in spelt_columns(now)}
     stem = quote(names.column(now))
     for name in news.keys() - olds.keys():
         sql = [f"ALTER TABLE {place.table.quoted} ADD COLUMN {quote(name)} {news[name].type}"]
@@ -347,6 +365,49 @@ def _extras(place: Place, was: Field, now: Field) -> Iterable[Step]:
             sql=[ddl.drop_column(place.table, name)], risk="refused_by_rows" if now.kind == "ref" else "loses_data",
             probe=place.rows(f"{quote(name)} <> {other}"),
         )  # fmt: skip
+
+
+def _spelt(place: Place, was: Field, now: Field) -> Iterable[Step]:
+    """`pinyin:` comes or goes, or rows get a text by a default: their readings follow."""
+    if now.pinyin and (not was.pinyin or (now.required and not was.required)):
+        yield _spelling(place, now, new=not was.pinyin)
+    elif was.pinyin and not now.pinyin:
+        yield step(
+            "spell",
+            place.entity.name,
+            place.prefix + now.id,
+            ("去除 {at} 的拼音列", "Drop the readings of {at}"),
+            sql=[
+                *_copied(place, was, names.column(now)),
+                *(ddl.drop_column(place.table, name) for name in spelt_columns(was)),
+            ],
+        )
+
+
+def _spelling(place: Place, now: Field, *, new: bool = False) -> Step:
+    """The readings of the texts that are there and have none."""
+    columns = {c.name: c for c in columns_of(now)}
+    return step(
+        "spell",
+        place.entity.name,
+        place.prefix + now.id,
+        ("生成 {at} 的拼音列", "Make the readings of {at}"),
+        sql=[line for name in spelt_columns(now) if new for line in ddl.add_column(place.table, columns[name])],
+        lock="rewrite",
+        values=ValueWork(kind="spell", table=place.table.quoted, columns=(), plain=quote(names.column(now))),
+        after=_copied(place, now, sort_column(now)),
+    )
+
+
+def _copied(place: Place, field: Field, column: str) -> list[str]:
+    """The copy of the ordering key beside the areas of a row, when the field is what orders them."""
+    order = place.entity.order
+    if place.prefix or place.entity.scope.kind != "through" or not order or order[0][0] != field.id:
+        return []
+    return [
+        f"UPDATE {names.area_table(place.entity)} a SET sort = t.{quote(column)} FROM {place.table.quoted} t "
+        "WHERE t.id = a.row_id"
+    ]
 
 
 def _nulls(

@@ -18,6 +18,8 @@ from .specs import (
     columns_of,
     index,
     is_stored,
+    sort_column,
+    spelt_columns,
     type_of,
 )
 from .types import Entity, Field, Model, Unique
@@ -46,7 +48,7 @@ def of_part(table: str, field: Field) -> tuple[IndexSpec, ...]:
 
 
 def of_field(table: str, field: Field) -> tuple[IndexSpec, ...]:
-    """What a field is looked up by: the hash of a sealed one, the target of a reference, a place, codes, a number."""
+    """What a field is looked up by: the hash of a sealed one, the target of a reference, a place, codes, a number, a name."""
     columns = columns_of(field)
     if not columns:
         return ()
@@ -59,7 +61,7 @@ def of_field(table: str, field: Field) -> tuple[IndexSpec, ...]:
         return (index(table, (quote(stem + "_box"),), method="gist"),)
     if field.kind == "codes":
         return (index(table, (quote(stem),), method="gin"),)
-    if field.kind in ("ref", "file", "signature", "number"):
+    if field.kind in ("ref", "file", "signature", "number") or field.pinyin:
         return (index(table, (quote(stem),)),)
     return ()
 
@@ -148,7 +150,7 @@ def _keys(entity: Entity, order: Ordering) -> tuple[str, ...]:
         column = SYSTEM_OF_FIELDS.get(name) if entity.kind_of is None and name not in own else None
         field = own.get(name)
         if field is not None and is_stored(field) and field.kind in ORDERABLE and not field.sealed:
-            column = names.column(field)
+            column = sort_column(field)
         if column is None:
             return ()
         keys.append(quote(column) + (" DESC" if descending else ""))
@@ -192,4 +194,6 @@ def unique_columns(entity: Entity, unique: Unique) -> tuple[str, ...] | None:
             entity=entity.name,
             fields=list(unique.fields),
         )
-    return tuple(quote(c.name) for f in unique.fields for c in columns_of(own[f]))
+    return tuple(
+        quote(c.name) for f in unique.fields for c in columns_of(own[f]) if c.name not in spelt_columns(own[f])
+    )

@@ -86,15 +86,16 @@ class SealedColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ValueWork(msgspec.Struct, frozen=True, kw_only=True):
-    """What a step does with the values of existing rows: `seal` a plain column, `remask` a sealed one, `claim` a unique key."""
+    """What a step does with the values of existing rows: `seal` a plain column, `remask` a sealed one, `claim` a unique key,
+    `spell` a text (pinyin.py)."""
 
-    kind: Literal["seal", "remask", "claim"]
+    kind: Literal["seal", "remask", "claim", "spell"]
     table: str
     """quoted."""
     columns: tuple[SealedColumn, ...]
     """what is sealed: one, or of a claim all of the key's that are."""
     plain: str = ""
-    """seal: the quoted column that holds the values so far."""
+    """seal: the quoted column that holds the values so far; spell: that of the texts."""
     entities: tuple[str, ...] = ()
     """seal: the entities whose revisions and events may hold values of the field."""
     key: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ import msgspec
 
 from . import names
 from .names import quote
+from .pinyin import SUFFIXES
 from .types import Field
 
 TEXT = 'text COLLATE "C"'
@@ -141,8 +142,18 @@ def columns_of(field: Field) -> tuple[ColumnSpec, ...]:
     elif field.kind == "ref" and len(field.to) > 1:
         made = ((stem, "uuid", free), (stem + "_entity", TEXT, free))
     else:
-        made = ((stem, type_of(field), free),)
+        made = ((stem, type_of(field), free), *((name, TEXT, True) for name in spelt_columns(field)))
     return tuple(ColumnSpec(name=n, type=t, nullable=null, field=field.id) for n, t, null in made)
+
+
+def spelt_columns(field: Field) -> tuple[str, ...]:
+    """The columns that keep how a text is read (pinyin.py): its sort key, full pinyin, initials; () without `pinyin: true`."""
+    return tuple(names.column(field) + suffix for suffix in SUFFIXES) if field.pinyin else ()
+
+
+def sort_column(field: Field) -> str:
+    """The column by which rows are ordered when they are ordered by a field."""
+    return spelt_columns(field)[0] if field.pinyin else names.column(field)
 
 
 def type_of(field: Field) -> str:

@@ -18,13 +18,13 @@ Phase = Literal["expand", "contract"]
 
 ORDER = (
     "create_schema create_table drop_search drop_foreign_key drop_index drop_unique narrow rescope add_column widen convert "
-    "seal remask require relax add_search add_index add_unique add_foreign_key lower_protection widen_rules retire drop_column "
+    "seal remask require relax spell add_search add_index add_unique add_foreign_key lower_protection widen_rules retire drop_column "
     "drop_table"
 ).split()
 """The kinds of steps, in the order in which they run: what depends on a column goes before it changes, drops come last."""
 
 
-CONTRACTING = frozenset("drop_column drop_table narrow require convert seal remask rescope add_unique".split())
+CONTRACTING = frozenset("drop_column drop_table narrow require convert seal remask spell rescope add_unique".split())
 """The kinds that break what serves the old model."""
 
 

@@ -196,6 +196,9 @@ class Answers:
         """The value behind a path of references that are all seen."""
         if len(path) == 1:
             value = self.sight.seen.cell(kind, row, path[0])
+            field = self.schema.fields(kind).get(path[0])
+            if value is not None and field is not None and field.pinyin:
+                value = row[f"{field.column}_sort"]
             return value.encode() if isinstance(value, str) else value
         field = self.schema.fields(kind)[path[0]]
         target = self.sight.target(kind, row, field)

@@ -55,6 +55,8 @@ class Field:
     """made by an expression or by Python: its value is not stored."""
     batch: bool = False
     big: bool = False
+    pinyin: bool = False
+    """ordered by the column `<column>_sort`."""
     with_module: str = ""
     raised: Raised | None = None
     owner: str = ""
@@ -210,6 +212,7 @@ def _field(raw: Mapping[str, Any], module: str) -> Field:
         derived="expression" in raw or "inputs" in raw,
         batch="inputs" in raw,
         big=any(abs(int(b)) > 2**31 - 1 for b in bounds),
+        pinyin=raw.get("pinyin") == "true",
         with_module=raw.get("with", ""),
         raised=Raised(raw["raise"]["when"], tuple(raw["raise"].get("purposes") or ())) if "raise" in raw else None,
     )

@@ -14,6 +14,8 @@ from uuid import UUID
 import msgspec
 
 from ..model import names
+from ..model.pinyin import spelt
+from ..model.specs import spelt_columns
 from ..model.types import Field
 from ..model.values_of_kinds import PartialDate
 from .sealing import Sealer
@@ -65,7 +67,7 @@ def columns_of(field: Field) -> tuple[tuple[str, str], ...]:
         return (own, (f"{stem}_precision", "text"))
     if field.kind == "ref" and len(field.to) > 1:
         return (own, (f"{stem}_entity", "text"))
-    return (own,)
+    return (own, *((name, "text") for name in spelt_columns(field)))
 
 
 Put = Callable[[dict[str, Any], Any, UUID], None]
@@ -89,6 +91,9 @@ def encoder(field: Field, sealer: Sealer, prefix: str = "") -> Put:
         return lambda record, value, _: record.update(
             {stem: value.isoformat(), f"{stem}_precision": getattr(value, "precision", "day")}
         )
+
+    if field.pinyin:
+        return lambda record, value, _: record.update({stem: value, **spelt(value).columns(stem)})
 
     def put(record: dict[str, Any], value: Any, _: UUID) -> None:
         record[stem] = value

@@ -13,6 +13,8 @@ import msgspec
 
 from ..model import names
 from ..model.names import quote
+from ..model.pinyin import spelt
+from ..model.specs import sort_column
 from ..model.types import Entity, Field, Model
 
 HOME = "home"
@@ -191,7 +193,7 @@ class Following:
     def _relink(self, links: list[Link]) -> str:
         """Make the area table of the rows in $1 what their links say; one event per row that changed."""
         upper, table = links[0].upper, names.area_table(links[0].upper)
-        sort = sort_column(self._model, upper)
+        sort = sort_sql(self._model, upper)
         return (
             f"WITH l AS ({self._linked(links)}), "
             "w AS (SELECT DISTINCT row_id, area_id, area_ord, district_id, via FROM l UNION ALL "
@@ -218,7 +220,7 @@ def is_date(field: Field | None) -> bool:
 
 
 def sort_field(model: Model, entity: Entity) -> Field | None:
-    """The field whose value `sort` of the area table copies: the first of the default ordering, when it is a plain text."""
+    """The field whose ordering key `sort` of the area table copies: the first of the default ordering, when it is a plain text."""
     if not entity.order:
         return None
     field = model.fields_of(entity.name).get(entity.order[0][0])
@@ -226,7 +228,13 @@ def sort_field(model: Model, entity: Entity) -> Field | None:
     return field if field is not None and field.kind in texts and not field.sealed else None
 
 
-def sort_column(model: Model, entity: Entity) -> str:
+def sort_value(field: Field, values: Mapping[str, Any]) -> str | None:
+    """`sort` of a row with these values."""
+    value: str | None = values.get(field.id)
+    return spelt(value).sort if field.pinyin and value is not None else value
+
+
+def sort_sql(model: Model, entity: Entity) -> str:
     """`sort` of a row `t`, as SQL."""
     field = sort_field(model, entity)
-    return f"t.{quote(names.column(field))}" if field else "NULL::text"
+    return f"t.{quote(sort_column(field))}" if field else "NULL::text"

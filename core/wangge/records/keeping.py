@@ -10,6 +10,7 @@ import msgspec
 
 from ..model import names
 from ..model.names import quote
+from ..model.specs import spelt_columns
 from ..model.types import Entity, Unique
 from ..policy.scope import Scope
 from .claims import is_claimed
@@ -34,7 +35,8 @@ async def index_holders(kit: Kit, reader: Any, drafts: Sequence[Draft]) -> Held:
     """The rows, removed ones included, that hold a key of a draft in a unique index."""
     held: Held = {}
     for level, unique in indexed(kit, drafts[0].entity) if drafts else ():
-        columns = tuple(c for name in unique.fields for c in columns_of(kit.rows.tables(level.name).fields[name]))
+        named = [kit.rows.tables(level.name).fields[name] for name in unique.fields]
+        columns = tuple(c for field in named for c in columns_of(field) if c[0] not in spelt_columns(field))
         encoders = kit.rows.encoders(drafts[0].entity)
         asked = []
         for draft in drafts:

@@ -24,7 +24,7 @@ from ..surface import Flag
 from ..values import Actor, Change, uuid7
 from .columns import is_stored
 from .draft import Draft, hook_fault, take_patch
-from .following import sort_field
+from .following import sort_field, sort_value
 from .inputs import fill_defaults, parse_field, parse_id, reader_of
 from .kit import Kit
 from .near import Near
@@ -350,7 +350,7 @@ class Load:
         for draft in drafts:
             record = own_record(kit, draft)
             if sort is not None:
-                record["_sort"] = draft.values.get(sort.id)
+                record["_sort"] = sort_value(sort, draft.values)
             if self._scope == "through":
                 record["_via"] = kit.following.via(self._entity, draft.values)
             records.append(record)

@@ -12,6 +12,7 @@ import msgspec
 
 from ..crypto import Keys
 from ..model import names
+from ..model.specs import SEARCH, spelt_columns
 from ..model.types import Model
 from .columns import SIDE_KINDS, Put, decode, encoder, is_stored
 from .inputs import defaults_of
@@ -62,6 +63,11 @@ class Rows:
                     found[f"{field.id}.{part.id}"] = encoder(part, sealer, f"{field.id}.")
             self._encoders[entity] = found
         return found
+
+    def derived(self, entity: str) -> frozenset[str]:
+        """The columns that say again what others say: grams, and how texts are read."""
+        fields = self.tables(entity).fields.values()
+        return frozenset((SEARCH, *(name for field in fields for name in spelt_columns(field))))
 
     def defaults(self, entity: str) -> tuple[tuple[str, Any], ...]:
         """(field id, value or NOW) of the fields with a default."""

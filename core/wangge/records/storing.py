@@ -20,7 +20,7 @@ from .aside import aside
 from .claims import CANDIDATE, Claim
 from .columns import SIDE_KINDS, STORED, Put, columns_of, json_text
 from .draft import Draft, Order
-from .following import sort_field
+from .following import sort_field, sort_value
 from .kit import Kit
 from .outcome import StaleScope
 from .statements import AREA_COLUMNS, UPDATE_TRAIL, Sheet, Tables, listed, recordset, update_sql
@@ -137,7 +137,7 @@ def _encoded(
         record["_key"] = hexed(sealed)
         record["_confirmed"] = confirmed(draft, order)
         if sort is not None:
-            record["_sort"] = draft.values.get(sort.id)
+            record["_sort"] = sort_value(sort, draft.values)
         records.append(record)
     claimed = [
         {"constraint_name": c.name, "key_hash": hexed(c.key_hash), "row_id": d.id, "contested": contested}
@@ -243,7 +243,7 @@ async def _sort(kit: Kit, connection: Any, tables: Tables, drafts: Sequence[Draf
     sort = sort_field(kit.model, tables.chain[-1])
     if sort is None or kit.model.root_scope(tables.entity.name).kind != "through":
         return
-    changed = {draft.id: draft.values.get(sort.id) for draft in drafts if sort.id in draft.changed()}
+    changed = {draft.id: sort_value(sort, draft.values) for draft in drafts if sort.id in draft.changed()}
     if changed:
         table = names.area_table(tables.chain[-1])
         sql = (
@@ -276,6 +276,7 @@ async def _trail(
 ) -> None:
     """The events, the revisions and the ledger entries of changes."""
     keys = await row_keys(kit, connection, [draft.id for draft in drafts])
+    derived = kit.rows.derived(drafts[0].entity)
     left = []
     for draft in drafts:
         changes = _changes(draft, removed)
@@ -283,7 +284,7 @@ async def _trail(
         if kit.personal[draft.entity]:
             sealed = Keys(keys[draft.id], keys[draft.id]).seal("revision", json_text(changes), draft.id.bytes)
         was = stored[draft.id]
-        before = {k: v for k, v in was.items() if not k.endswith(("_enc", "_hash", "_mask"))}
+        before = {k: v for k, v in was.items() if k not in derived and not k.endswith(("_enc", "_hash", "_mask"))}
         left.append(
             {
                 "row_id": draft.id,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..errors import Invalid
 from ..model.filter import Given
+from ..model.pinyin import SUFFIXES
 from . import aggregates, cells
 from .ast import (
     Aggregate,
@@ -21,6 +22,7 @@ from .ast import (
     TotalCount,
 )
 from .binder import TYPES
+from .catalog import SYSTEM
 from .conditions import condition
 from .notes import NOTHING, Made, aggregated_kinds, is_noted, node_selections, nodes_noted
 from .reach import grant_predicate, prohibited, source, visible
@@ -295,11 +297,17 @@ def _term(build: Build, order: Order, row: Source) -> Term:
     clear = row.clear(field)
     if clear == FALSE:
         raise Invalid("order.not_allowed", f'"{field}" cannot be ordered by', field=field)
-    column = row.column(field)
+    column = _sorted_by(row, field)
     type_ = _type(build, order.path, row.entity)
     if clear != TRUE:
         return Term(f"(CASE WHEN {clear} THEN {column} END)", type_, order.descending, True)
     return Term(column, type_, order.descending, not build.catalog.required(row.entity, field))
+
+
+def _sorted_by(row: Source, field: str) -> str:
+    """The column that a field is ordered by: how a text with `pinyin: true` is read, which tells all texts apart."""
+    read = field not in SYSTEM and row.field(field).pinyin
+    return row.column(field, SUFFIXES[0]) if read else row.column(field)
 
 
 def _type(build: Build, path: tuple[str, ...], entity: str) -> str:

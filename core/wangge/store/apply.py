@@ -202,7 +202,7 @@ async def _run(
         for statement in one.sql:
             await connection.execute(statement)
         if one.values is not None:
-            await work_on_values(connection, one.values, _needed(keys, one))
+            await work_on_values(connection, one.values, lambda: _needed(keys, one))
         for statement in one.after:
             await connection.execute(statement)
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):

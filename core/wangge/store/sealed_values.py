@@ -1,4 +1,4 @@
-"""Steps of a plan over the values of sealed columns: seal what was plain, make masks anew, claim unique keys (MODEL.md 2, 4).
+"""Steps of a plan over values: seal what was plain, make masks anew, claim unique keys, read texts (MODEL.md 2, 4).
 
 All of it happens in the transaction of the apply, so an apply that is killed has done nothing of it. What PostgreSQL keeps of the
 plain values in dead rows, dropped columns and statistics goes when the tables are written anew, after the commit; tables for
@@ -17,6 +17,7 @@ import msgspec
 
 from ..crypto import Keys
 from ..model.names import quote
+from ..model.pinyin import SUFFIXES, Spelt, spelt
 from ..model.sealed import SealedColumn, ValueWork, masked
 from ..model.steps import Step, step
 
@@ -39,8 +40,19 @@ CLAIM = """INSERT INTO wangge.claim (constraint_name, key_hash, row_id, conteste
 SELECT x.name, x.key_hash, x.row_id, FALSE FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS x(name, key_hash, row_id)"""
 
 
-async def work_on_values(connection: Any, work: ValueWork, keys: Keys) -> None:
-    """Carry it out, in the caller's transaction. Raises SealBroken for a value that the keys do not open."""
+async def work_on_values(connection: Any, work: ValueWork, keys: Callable[[], Keys]) -> None:
+    """Carry it out, in the caller's transaction; `keys` is asked where values are opened or sealed.
+
+    Raises SealBroken for a value that the keys do not open.
+    """
+    if work.kind == "spell":
+        await _spell(connection, work)
+    else:
+        await _work_on_sealed(connection, work, keys())
+
+
+async def _work_on_sealed(connection: Any, work: ValueWork, keys: Keys) -> None:
+    """What needs the keys."""
     if work.kind == "claim":
         await _claim(connection, work, keys)
     elif work.kind == "remask":
@@ -80,6 +92,32 @@ async def _seal(connection: Any, work: ValueWork, keys: Keys) -> None:
             [keys.seal(column.use, value, aad) for value, aad in plain],
             [keys.keyed_hash(column.use, value) for value, _ in plain],
             [masked(column.field, row["value"]) for row in rows],
+        ]
+
+    await _each(connection, take, change, put)
+
+
+async def _spell(connection: Any, work: ValueWork) -> None:
+    """How texts are read, where that is not known yet."""
+    stem = work.plain.strip('"')
+    first = quote(stem + SUFFIXES[0])
+    take = (
+        f"SELECT id, {work.plain} AS value FROM {work.table} WHERE id > $1 AND {work.plain} IS NOT NULL "
+        f"AND {first} IS NULL ORDER BY id LIMIT {BATCH}"
+    )
+    made = [f"v{n}" for n in range(len(SUFFIXES))]
+    sets = ", ".join(f"{quote(stem + suffix)} = x.{one}" for suffix, one in zip(SUFFIXES, made, strict=True))
+    arrays = ", ".join(f"${n + 2}::text[]" for n in range(len(SUFFIXES)))
+    put = (
+        f"UPDATE {work.table} t SET {sets} FROM unnest($1::uuid[], {arrays}) AS x(id, {', '.join(made)}) "
+        "WHERE t.id = x.id"
+    )
+
+    def change(rows: Sequence[Any]) -> list[list[Any]]:
+        read = [spelt(row["value"]) for row in rows]
+        return [
+            [row["id"] for row in rows],
+            *([getattr(one, name) for one in read] for name in Spelt.__struct_fields__),
         ]
 
     await _each(connection, take, change, put)
