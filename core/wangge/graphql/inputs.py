@@ -68,6 +68,9 @@ class Inputs:
                 GraphQLInt, description="Rows to skip, at most 10,000; not together with `after`."
             ),
         }
+        if any(self.clear(entity, field) for field in self._b.catalog.searched(entity)):
+            text = "What is typed in a search box: characters, pinyin or initials. The rows that fit best come first."
+            found["search"] = GraphQLArgument(GraphQLString, description=text)
         if any(self._b.rights(k).grants("list_removed") for k in self._b.kinds(entity, "list")):
             found["removed"] = GraphQLArgument(self._removed)
         return found

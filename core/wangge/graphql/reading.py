@@ -50,7 +50,8 @@ class Reader:
         reveal changed meanwhile, Unavailable when the read cannot be recorded.
         """
         for match in statement.matches:
-            await self._matched(scope, match, match.values(params), why)
+            if tried := match.values(params):
+                await self._matched(scope, match, tried, why)
         if statement.reveals:
             body = await self._reveal(statement, scope, [*params, why.purpose, why.document], why)
         elif statement.noted:

@@ -48,13 +48,14 @@ from ..sql.ast import (
     TotalCount,
 )
 from ..sql.catalog import Catalog
-from ..sql.lists import decisive, default_order, mark
+from ..sql.lists import decisive, default_order, is_ranked, mark
 from ..sql.reach import source
 from ..sql.rows import Build
 from .arguments import Leaf, Variables, arguments, from_ast
 from .filters import Filters, Params
 from .grouping import Grouping
 from .schema import META, SchemaBuilder
+from .searching import Searching
 
 MAX_FIRST = 1000
 MAX_OFFSET = 10_000
@@ -87,6 +88,7 @@ class Selector:
         self.variables = variables
         self.params = params
         self.filters = Filters(builder.catalog, params)
+        self.searching = Searching(builder, params)
         self.open_cursor = open_cursor
         self._depth = 0
         self._nested_objects = 0
@@ -242,6 +244,7 @@ class Selector:
             entity,
             tuple(self._parts(_sets(nodes), entity)),
             where=where,
+            search=self.searching.asked(given.get("search"), entity),
             order=order,
             first=self.bounded(given.get("first"), "first", MAX_FIRST),
             offset=self.bounded(given.get("offset"), "offset", MAX_OFFSET),
@@ -259,7 +262,7 @@ class Selector:
         build = Build(self.catalog, self.shape)
         row = source(build, self.builder.kinds(made.entity, "list")[0], "list")
         terms, _ = decisive(made.order or default_order(build, made.entity, row))
-        count, binding, take = len(terms) + 1, mark(made), after.take
+        count, binding, take = len(terms) + 1 + is_ranked(made), mark(made), after.take
         operands = tuple(
             self.params.add(lambda v, at=at: self.open_cursor(binding, take(v), count, v)[at])  # type: ignore[misc] # bound now
             for at in range(count)

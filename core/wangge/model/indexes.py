@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ..errors import PlanError
 from . import names
 from .names import quote
+from .sealed import endings
 from .specs import (
     ORDERABLE,
     SEARCH,
@@ -37,14 +38,19 @@ def of_entity(model: Model, entity: Entity) -> tuple[IndexSpec, ...]:
         *(i for field in entity.fields for i in _of_reference(model, entity, field) or of_field(entity.local, field)),
         *_of_lists(model, entity),
         *_of_search(model, entity),
+        *_of_endings(model, entity, names.table(entity), entity.local),
     ):
         found[made.name] = made
     return tuple(found.values())
 
 
-def of_part(table: str, field: Field) -> tuple[IndexSpec, ...]:
+def of_part(model: Model, entity: Entity, table: str, field: Field) -> tuple[IndexSpec, ...]:
     """The indexes of the part table of a list."""
-    return (index(table, ('"row_id"', '"ord"')), *(i for part in field.fields for i in of_field(table, part)))
+    return (
+        index(table, ('"row_id"', '"ord"')),
+        *(i for part in field.fields for i in of_field(table, part)),
+        *_of_endings(model, entity, names.side_table(entity, field), table),
+    )
 
 
 def of_field(table: str, field: Field) -> tuple[IndexSpec, ...]:
@@ -87,6 +93,14 @@ def _of_search(model: Model, entity: Entity) -> Iterable[IndexSpec]:
     """The grams."""
     if search_expression(model, entity):
         yield index(entity.local, (quote(SEARCH),), method="gin")
+
+
+def _of_endings(model: Model, entity: Entity, quoted: str, table: str) -> Iterable[IndexSpec]:
+    """The last digits of phones in a table, where the entity or a kind of it is searched."""
+    levels = (entity, *(model.entities[name] for name in all_kinds(model, entity.name)))
+    for ending in endings(model, entity.name) if any(level.search for level in levels) else ():
+        if ending.table == quoted:
+            yield index(table, (ending.end,))
 
 
 def _of_lists(model: Model, entity: Entity) -> Iterable[IndexSpec]:

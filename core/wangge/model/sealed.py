@@ -18,6 +18,8 @@ DEFAULT_MASKS: Mapping[str, Mask] = {"id_number": Mask(first=2), "phone": Mask(f
 """kind -> what shows when the file names no mask."""
 HIDDEN = "***"
 MOBILE = 11
+LAST_DIGITS = 4
+"""of a phone, by which it is searched."""
 DIVISION = 6
 """characters of an id number before the date of birth."""
 LEAST = 500
@@ -57,6 +59,36 @@ def left_open(kind: str, mask: Mask) -> int | None:
     hidden_from, hidden_to = mask.first, max(mask.first, len(numbers[0]) - mask.last)
     shown = Counter((each[:hidden_from], each[hidden_to:]) for each in numbers)
     return min(shown.values())
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """A sealed phone whose stored mask shows its last digits: who may `match` it may search by them (decisions/0015)."""
+
+    path: str
+    """field id, `<list>.<part>` for a part."""
+    within: Field | None
+    table: str
+    """quoted."""
+    row: str
+    """the column that names the row."""
+    end: str
+    """the digits, as SQL over the table's columns: the key of an index."""
+
+
+def endings(model: Model, entity: str) -> Iterator[Ending]:
+    """Those of an entity and of what it is a kind of."""
+    for level in model.chain(entity):
+        for field in level.fields:
+            within = field if field.kind == "list" else None
+            for one in field.fields if within is not None else (field,):
+                if one.kind == "phone" and one.sealed and (one.mask or DEFAULT_MASKS["phone"]).last >= LAST_DIGITS:
+                    yield Ending(
+                        path=f"{field.id}.{one.id}" if within is not None else one.id,
+                        within=within,
+                        table=names.side_table(level, field) if within is not None else names.table(level),
+                        row="row_id" if within is not None else "id",
+                        end=f'"right"({names.quote(names.column(one) + "_mask")}, {LAST_DIGITS})',
+                    )
 
 
 class SealedColumn(msgspec.Struct, frozen=True, kw_only=True):

@@ -141,7 +141,7 @@ def _part_table(model: Model, entity: Entity, field: Field) -> TableSpec:
         field=field.id,
         columns=tuple(columns),
         primary="id",
-        indexes=of_part(name, field),
+        indexes=of_part(model, entity, name, field),
         foreign_keys=tuple(keys),
     )
 

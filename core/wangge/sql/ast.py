@@ -268,14 +268,27 @@ EdgeItem = Constant | EdgeCursor | EdgeNode
 Part = Nodes | Edges | PageInfo | TotalCount | Aggregate | Constant
 
 
+class Search(msgspec.Struct, frozen=True):
+    """What is searched for: the text as typed, its words, and, where they may be pinyin, its letters and digits (else null).
+
+    `ending`: a list of the last digits of a phone that were typed, empty for any other text; None: nobody may ask.
+    """
+
+    text: Operand
+    words: Operand
+    letters: Operand
+    ending: Operand | None = None
+
+
 class Connection(msgspec.Struct, frozen=True):
     """A list of an entity's rows (for an upper entity: of all visible kinds), filtered, ordered, cut into pages."""
 
     entity: str
     parts: tuple[Part, ...]
     where: Filter = TRUE
+    search: Search | None = None
     order: tuple[Order, ...] = ()
-    """as asked; the compiler adds the entity's default and the id."""
+    """as asked; the compiler adds the entity's default and the id; a search without one begins with how well rows fit."""
     first: Operand | None = None
     """None: 50."""
     after: tuple[Operand, ...] | None = None

@@ -102,6 +102,12 @@ class Catalog:
             return names.quote(f"{field_id}_id")
         return names.quote(names.column(self.field(entity, field_id)))
 
+    def searched(self, entity: str) -> tuple[str, ...]:
+        """The ids of the texts in which `search` looks: its own list, else that of what it is a kind of."""
+        named = next((level.search for level in self.chain(entity) if level.search), ())
+        fields = self.fields(entity)
+        return tuple(name for name in named if fields[name].expression is None and fields[name].inputs is None)
+
     def side_table(self, entity: str, field: Field) -> str:
         """The part or link table of a field."""
         return names.side_table(self.entity(field.owner or entity), field)

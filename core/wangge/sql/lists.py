@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..errors import Invalid
 from ..model.filter import Given
 from ..model.pinyin import SUFFIXES
-from . import aggregates, cells
+from . import aggregates, cells, search
 from .ast import (
     Aggregate,
     Connection,
@@ -226,7 +226,7 @@ def _branch(
 def mark(found: Connection) -> str:
     """What a cursor is bound to besides the account: the entity and the ordering as asked."""
     terms = ",".join(("-" if o.descending else "") + ".".join(o.path) for o in found.order)
-    return f"{found.entity}|{terms}"
+    return f"{found.entity}|{'?' if is_ranked(found) else ''}{terms}"
 
 
 def _keys(terms: list[Term]) -> list[str]:
@@ -241,6 +241,8 @@ def _where(build: Build, found: Connection, row: Source, link: Link | None) -> l
         parts.append(f"{row.own('removed_at')} IS NULL")
     else:
         parts.append(_removed(build, found, row))
+    if found.search is not None:
+        parts.append(search.matching(build, row, found.entity, found.search))
     return [*parts, visible(row), condition(row, found.where)]
 
 
@@ -255,8 +257,19 @@ def _removed(build: Build, found: Connection, row: Source) -> str:
 
 def ordering(build: Build, found: Connection, row: Source) -> list[Term]:
     """The complete ordering: as asked, or the entity's own, and the id."""
-    terms, descending = decisive(found.order or default_order(build, found.entity, row))
-    return [*(_term(build, o, row) for o in terms), Term(row.own("id"), "uuid", descending, False)]
+    asked, descending = decisive(found.order or default_order(build, found.entity, row))
+    terms = [*(_term(build, o, row) for o in asked), Term(row.own("id"), "uuid", descending, False)]
+    if is_ranked(found):
+        assert found.search is not None
+        return [Term(search.rank(build, row, found.entity, found.search), "integer", False, False), *terms]
+    if found.search is not None:
+        terms[0].sql = f"coalesce({terms[0].sql}, {terms[0].sql})"  # found rows are few: no walk along an ordering
+    return terms
+
+
+def is_ranked(found: Connection) -> bool:
+    """Whether the rows that fit best come first."""
+    return found.search is not None and not found.order
 
 
 def decisive(asked: tuple[Order, ...]) -> tuple[tuple[Order, ...], bool]:
