@@ -44,7 +44,7 @@ class Callers:
             return await self._by_token(token.strip(), address)
         cookie = cookies_of(headers).get(COOKIE)
         if cookie is None and anybody and not scheme:
-            return _from(PUBLIC, address)
+            return msgspec.structs.replace(PUBLIC, origin="request", address=address)
         if cookie is None:
             raise Unauthenticated("auth.required", "sign in, or send a token: Authorization: Bearer wg_...")
         found = await self.sessions.credential(cookie, pending=pending)
