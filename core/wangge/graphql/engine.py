@@ -34,6 +34,7 @@ from ..sql.compile import compile_root
 from . import access, administration, approving, cursors, differences, identities, me, my_data, role_limits, rules
 from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
+from .feeds import Pages
 from .filters import Params
 from .handwritten import Graft, Root, convert
 from .limits import check_measures, check_roots, cost_of
@@ -102,6 +103,7 @@ class Engine:
         self.refusal = Refusals(records.kit.sentences)
         self._handwritten = _convert(hooks, catalog.model)
         self.reader = Reader(pool, keys, reads, hooks.computed_fields())
+        self.pages = Pages(pool, self.reader, keys)
         self.built = 0
         """schemas made so far."""
         self._schemas = Lru(KEPT_SCHEMAS)

@@ -84,6 +84,11 @@ class Operation(msgspec.Struct, frozen=True):
         """Whether it only reads."""
         return self.node.operation is OperationType.QUERY
 
+    @property
+    def is_subscription(self) -> bool:
+        """Whether it is answered by a stream."""
+        return self.node.operation is OperationType.SUBSCRIPTION
+
     def skeleton(self, variables: Variables) -> Any:
         """What of the variables a plan depends on."""
         return tuple([(n, skeleton(variables[n], t)) for n, t in self.types.items() if n in variables])
@@ -111,6 +116,8 @@ class OtherRoot(msgspec.Struct, frozen=True):
     field: GraphQLField | None
     reads: dict[str, ReadRoot] = msgspec.field(default_factory=dict)
     """response key of a written node -> what reads it, compiled when first written."""
+    feeds: dict[bool, Any] = msgspec.field(default_factory=dict)
+    """the statements of `changes` (feeds.py), compiled when first asked: of the changes, of the rows that are there."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -171,7 +178,7 @@ def read_operation(schema: GraphQLSchema, text: str, name: str | None, limits: R
         raise InvalidDocument([GraphQLError(f"name one operation of the document in operationName: it has {found}")])
     node = chosen[0]
     root = schema.get_root_type(node.operation)
-    if root is None or node.operation is OperationType.SUBSCRIPTION:
+    if root is None:
         raise InvalidDocument([GraphQLError("this schema has no such operation")])
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     types = {d.variable.name.value: type_from_ast(schema, d.type) for d in node.variable_definitions or ()}

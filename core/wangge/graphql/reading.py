@@ -60,13 +60,13 @@ class Reader:
             body = self._recorded(row, statement, scope, why)
         else:
             body = await (connection or self._pool).fetchval(statement.sql, *statement.bind(scope, params))
-        return self._resolved(body, statement, scope)
+        return self.resolved(body, scope, marks=statement.marks)
 
-    def _resolved(self, body: bytes | None, statement: Statement, scope: Scope) -> bytes:
+    def resolved(self, body: bytes | None, scope: Scope, *, marks: bool) -> bytes:
         """The answer's bytes: cursors sealed, batch fields computed, revealed cells opened."""
         if body is None:
             return b"null"
-        if not statement.marks:
+        if not marks:
             return bytes(body)
         account = str(scope.actor.account)
         seal = lambda binding, values: cursors.seal(self._keys, account, binding, values)  # noqa: E731 (one line says it)
@@ -80,16 +80,19 @@ class Reader:
         """The JSON text of a row with notes, once its read record is in the journal."""
         if row is None:
             return None
-        found = record(
-            _reading(self._reads.now(), scope, statement.noted, why),
-            why.root,
-            [_kind(n) for n in statement.noted],
-            row["i"] or b"",
-        )
-        if found is not None:
-            self._reads.add(found)
+        self.record(scope, statement.noted, why, row["i"] or b"")
         body: bytes | None = row["j"]
         return body
+
+    def check(self) -> None:
+        """Raises Unavailable while reads cannot be recorded."""
+        self._reads.check()
+
+    def record(self, scope: Scope, noted: tuple[Noted, ...], why: Why, notes: bytes) -> None:
+        """Put the read record of an answer's notes into the journal, where it needs one."""
+        found = record(_reading(self._reads.now(), scope, noted, why), why.root, [_kind(n) for n in noted], notes)
+        if found is not None:
+            self._reads.add(found)
 
     async def _reveal(self, statement: Statement, scope: Scope, params: list[Any], why: Why) -> bytes | None:
         """Read, enter in the ledger, count, and commit before anything is answered."""

@@ -31,6 +31,7 @@ from ..sql.ast import ByIds
 from ..sql.compile import compile_root
 from .arguments import Variables, values
 from .exchange import ACCOUNT, ROWS, Answer, Request, body, plain_error, translated
+from .feeds import page_body, page_root, page_size, plan_feed
 from .filters import Params
 from .handwritten import Context, Execution
 from .limits import Amount, check_amount, cost_of
@@ -84,7 +85,9 @@ class Run:
                 if isinstance(root, OtherRoot) and root.kind == "node":
                     done[root.key] = await self._node(connection, root)
         for root in plan.roots:
-            if isinstance(root, OtherRoot) and root.kind != "node":
+            if isinstance(root, OtherRoot) and root.kind == "changes":
+                done[root.key] = await self._changes(root)
+            elif isinstance(root, OtherRoot) and root.kind != "node":
                 done[root.key] = await self._other(root)
         return self._answer([(root.key, done[root.key]) for root in plan.roots])
 
@@ -142,6 +145,27 @@ class Run:
         except Exception as error:
             raise translated(error) from error
         return body[1:-1] or b"null"
+
+    async def _changes(self, root: OtherRoot) -> bytes:
+        """A page of changes, under the rights of this moment."""
+        assert root.field is not None
+        given = values(root.nodes[0].arguments, root.field.args, self._variables)
+        for stored in (False, True) if not root.feeds else ():
+            selector = self._engine.selector(self._caller, self._operation, self._variables, Params())
+            items, below = page_root(selector, root.nodes, root.field, given["entity"])
+            root.feeds[stored] = (items, plan_feed(selector, below, stored=stored))
+        items, plan = root.feeds[False]
+        self._charge(
+            1 + page_size(given.get("first")) * (1 + plan.cost.total(lambda at: plan.params.takes[at](self._variables)))
+        )
+        plans = {stored: made for stored, (_, made) in root.feeds.items()}
+        try:
+            page = await self._engine.pages.answer(plans, given, self._variables, self._scope, self._why(root.key))
+        except (RequestError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise translated(error) from error
+        return page_body(items, page)
 
     async def _renew(self) -> None:
         """The caller's Scope of this moment. Raises StaleScope when it has another shape: the plan does not fit it."""

@@ -31,6 +31,7 @@ from ..policy.scope import NOTHING, EntityShape, Level, Shape
 from ..sql.catalog import Catalog
 from ..sql.cells import is_big
 from .aggregates import Aggregates
+from .changes import ChangeTypes
 from .cubes import CubeTypes
 from .inputs import Inputs
 from .operators import Operators
@@ -73,6 +74,7 @@ class SchemaBuilder:
         self.inputs = Inputs(self)
         self.aggregates = Aggregates(self)
         self.cubes = CubeTypes(self)
+        self.changes = ChangeTypes(self)
 
     # --- what the shape allows ---
 
@@ -385,7 +387,7 @@ class SchemaBuilder:
             fields["node"] = GraphQLField(
                 self.any_node(), args=argument, description=text, extensions=meta(kind="node")
             )
-        return fields
+        return fields | self.changes.queries()
 
     def scalar(self, name: str) -> GraphQLScalarType:
         """A scalar of this schema."""
@@ -409,9 +411,11 @@ def implements(builder: SchemaBuilder) -> list[GraphQLNamedType]:
 def assemble(
     builder: SchemaBuilder, query: Mapping[str, GraphQLField], mutation: Mapping[str, GraphQLField]
 ) -> GraphQLSchema:
-    """The schema of root fields."""
+    """The schema of root fields; what may be watched the builder knows."""
     roots = GraphQLObjectType("Query", dict(sorted(query.items())))
     writes = GraphQLObjectType("Mutation", dict(sorted(mutation.items()))) if mutation else None
-    first = GraphQLSchema(roots, writes, types=[])
+    watched = builder.changes.subscriptions()
+    events = GraphQLObjectType("Subscription", dict(sorted(watched.items()))) if watched else None
+    first = GraphQLSchema(roots, writes, events, types=[])
     more = implements(builder)
-    return GraphQLSchema(roots, writes, types=more) if more else first
+    return GraphQLSchema(roots, writes, events, types=more) if more else first

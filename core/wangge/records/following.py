@@ -134,8 +134,9 @@ class Following:
             "(p.area_id, p.area_ord, p.district_id) ORDER BY c.id FOR NO KEY UPDATE OF c), "
             f"u AS (UPDATE {names.table(child)} c SET area_id = old.new_id, area_ord = old.new_ord, "
             f"district_id = old.new_district FROM old WHERE c.id = old.id RETURNING c.id, c.revision{concrete}), "
-            "e AS (INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id) "
-            f"SELECT uuidv7(), 'areas', {name}, u.id, u.revision, old.area_id, old.area_ord, old.district_id "
+            "e AS (INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id, before) "
+            f"SELECT uuidv7(), 'areas', {name}, u.id, u.revision, old.area_id, old.area_ord, old.district_id, "
+            "jsonb_build_object('area_id', old.area_id, 'area_ord', old.area_ord, 'district_id', old.district_id) "
             "FROM u JOIN old USING (id)) SELECT id FROM u ORDER BY id"
         )
 
@@ -207,8 +208,11 @@ class Following:
             f"JOIN {names.table(upper)} t ON t.id = w.row_id WHERE NOT EXISTS (SELECT 1 FROM {table} a WHERE "
             "a.row_id = w.row_id AND a.area_id = w.area_id AND a.area_ord = w.area_ord AND a.via = w.via "
             "AND w.district_id IS NOT DISTINCT FROM a.district_id) RETURNING row_id) "
-            "INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id) "
-            f"SELECT uuidv7(), 'areas', '{upper.name}', t.id, t.revision, g.area_id, g.area_ord, g.district_id "
+            "INSERT INTO wangge.outbox (id, kind, entity, row_id, revision, area_id, area_ord, district_id, before) "
+            f"SELECT uuidv7(), 'areas', '{upper.name}', t.id, t.revision, g.area_id, g.area_ord, g.district_id, "
+            "jsonb_build_object('_areas', (SELECT coalesce(jsonb_agg(jsonb_build_object('area_id', a.area_id, 'area_ord', "
+            "a.area_ord, 'district_id', a.district_id, 'via', a.via)), '[]'::jsonb) "
+            f"FROM {table} a WHERE a.row_id = t.id)) "
             f"FROM {names.table(upper)} t LEFT JOIN LATERAL (SELECT * FROM gone WHERE gone.row_id = t.id LIMIT 1) g ON TRUE "
             "WHERE t.id = ANY($1::uuid[]) AND (g.row_id IS NOT NULL OR EXISTS (SELECT 1 FROM come WHERE come.row_id = t.id))"
         )

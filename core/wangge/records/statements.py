@@ -161,8 +161,9 @@ def _trail(tables: Tables, batch: bool) -> list[str]:
     rest = "$9::text, $10::text, $11::text, $12::uuid"
     if batch:
         event = (
-            "o AS (INSERT INTO wangge.outbox (id, kind, entity, batch_id) "
-            f"SELECT uuidv7(), 'batch', {entity}, $12::uuid WHERE EXISTS (SELECT 1 FROM r))"
+            "o AS (INSERT INTO wangge.outbox (id, kind, entity, batch_id, before) "
+            f"SELECT uuidv7(), 'batch', {entity}, $12::uuid, jsonb_build_object('first', (SELECT id FROM r ORDER BY id LIMIT 1), "
+            "'last', (SELECT id FROM r ORDER BY id DESC LIMIT 1)) WHERE EXISTS (SELECT 1 FROM r))"
         )
         entry = (
             f"g AS (INSERT INTO wangge.ledger_entry ({ledger}, row_count) SELECT uuidv7(), '{CITY_CHAIN}', {actor_marks(2)}, "

@@ -99,6 +99,7 @@ class Binder:
 
     def __init__(self) -> None:
         self.values: list[Value] = []
+        self._types: list[str] = []
         self._known: dict[Any, int] = {}
 
     def bind(self, key: Any, name: str, take: Callable[[Any, list[Any]], Any], type_: str) -> str:
@@ -106,21 +107,22 @@ class Binder:
         at = self._known.get((key, type_))
         if at is None:
             self.values.append(Value(name, take))
+            self._types.append(type_)
             at = self._known[(key, type_)] = len(self.values)
         return f"{MARK}{at}{MARK}::{type_}"
 
     def finish(self, sql: str) -> tuple[str, tuple[Value, ...]]:
         """The text with `$1`... in the order of use, and the values that it does use: simplifying may have dropped some."""
-        used: list[int] = []
-
-        def number(found: re.Match[str]) -> str:
-            at = int(found[1])
-            if at not in used:
-                used.append(at)
-            return f"${used.index(at) + 1}"
-
-        text = PLACE.sub(number, sql)
+        text, used = _numbered(sql, "$")
         return text, tuple(self.values[at - 1] for at in used)
+
+    def spread(self, sql: str, prefix: str) -> tuple[str, tuple[Value, ...], tuple[str, ...]]:
+        """The text with `<prefix>1`... where parameters stand, their values, and their PostgreSQL types.
+
+        One statement then serves many callers at once: each is a row of a table that has these columns.
+        """
+        text, used = _numbered(sql, prefix)
+        return text, tuple(self.values[at - 1] for at in used), tuple(self._types[at - 1] for at in used)
 
     def operand(self, operand: Operand, type_: str, convert: Convert | None = None, *, whole: bool = False) -> str:
         """The SQL of an operand of a comparison, cast to `type_` (`uuid`, `date`, `text[]`, ...).
@@ -144,6 +146,19 @@ class Binder:
         if isinstance(operand, FromNow):
             return now(operand, base)
         raise TypeError(f"{type(operand).__name__} has no value in a statement")
+
+
+def _numbered(sql: str, prefix: str) -> tuple[str, list[int]]:
+    """The text with the parameters numbered in the order of use, and which these are."""
+    used: list[int] = []
+
+    def number(found: re.Match[str]) -> str:
+        at = int(found[1])
+        if at not in used:
+            used.append(at)
+        return f"{prefix}{used.index(at) + 1}"
+
+    return PLACE.sub(number, sql), used
 
 
 def now(operand: FromNow, type_: str) -> str:

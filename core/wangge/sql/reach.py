@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model import names
 from ..model.filter import Filter
 from ..policy.scope import Form, Grant, Prohibition, Slot
 from .conditions import Posts, condition
 from .rows import FALSE, TRUE, Build, Part, Source, all_of, any_of
+
+PLACED = ("area", "parent", "through")
+"""the scopes of entities whose rows lie in areas."""
 
 
 def source(build: Build, entity: str, action: str | None) -> Source:
@@ -23,6 +25,15 @@ def visible(row: Source) -> str:
     return all_of([row.visible(), *prohibited(row, row.action or "")])
 
 
+def known_by_area(build: Build, entity: str, alias: str) -> str:
+    """Whether the area under `alias` is one whose rows of an entity the caller may see whatever they hold."""
+    shape = build.shape.entity(entity)
+    if shape is None or shape.prohibits.get("list") or build.model.root_scope(entity).kind not in PLACED:
+        return FALSE
+    plain = [g for g in build.grants(entity, "list") if g.condition is None and not g.via and not g.own]
+    return any_of([area_predicate(build, grant.slot, alias) for grant in plain])
+
+
 def erased_target(row: Source | Part, path: str) -> str:
     """Whether a reference leads to the stub of an erased row, in an area whose rows the caller may see whatever they hold."""
     build, field, stub = row.build, row.field(path), row.build.alias("e")
@@ -30,7 +41,7 @@ def erased_target(row: Source | Part, path: str) -> str:
     written = (t for t in field.to if t in build.model.entities and build.model.entities[t].writes == "generated")
     for kind in (k for target in written for k in build.catalog.kinds(target)):
         plain = [g for g in build.grants(kind, "get") if g.condition is None and not g.via and not g.own]
-        if build.model.root_scope(kind).kind in ("area", "parent", "through"):
+        if build.model.root_scope(kind).kind in PLACED:
             where = any_of([area_predicate(build, grant.slot, stub) for grant in plain])
             options.append(all_of([f"{stub}.entity = '{kind}'", where]))
     known = any_of(options)
@@ -111,7 +122,7 @@ def _through(row: Source, grant: Grant, form: Form) -> str:
     link = row.build.alias("l")
     parts = [f"{link}.row_id = {row.own('id')}", area_predicate(row.build, grant.slot, link)]
     parts += _of_relation(row, grant, link)
-    table = names.area_table(row.build.catalog.chain(row.entity)[-1])
+    table = row.links()
     return f"EXISTS (SELECT 1 FROM {table} {link} WHERE {all_of(parts)})"
 
 
@@ -167,7 +178,7 @@ def _per_post(row: Source, grant: Grant) -> str:
         inside = f"{row.own('unit_id')} = ANY({posts.units})"
     if scope == "through":
         link = row.build.alias("l")
-        table = names.area_table(row.build.catalog.chain(row.entity)[-1])
+        table = row.links()
         here = f"{link}.row_id = {row.own('id')} AND {link}.area_ord BETWEEN {posts.lo} AND {posts.hi}"
         inside = f"EXISTS (SELECT 1 FROM {table} {link} WHERE {all_of([here, *_of_relation(row, grant, link)])})"
     met = plain_condition(row, grant.condition, posts) if grant.condition else TRUE

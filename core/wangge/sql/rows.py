@@ -148,6 +148,10 @@ class Source:
         """A column of the own table that every level has: id, removed_at, district_id, area_ord, ..."""
         return f"{self.alias}.{column}"
 
+    def links(self) -> str:
+        """The table of the areas where a row of scope `through` lies."""
+        return names.area_table(self.chain[-1])
+
     def from_clause(self) -> str:
         """`schema.table alias` and the joins that were needed; call it last."""
         parts = [f"{names.table(self.chain[0])} {self.alias}"]

@@ -16,7 +16,9 @@ CREATE TABLE IF NOT EXISTS wangge.outbox (
     area_id uuid,                            -- as they were before the change (for a create: as they are)
     area_ord integer,
     district_id uuid,
-    before jsonb,                            -- the row's own unsealed columns before the change; null for a create
+    before jsonb,                            -- the row's own unsealed columns before the change; null for a create. Of a move
+                                             -- the areas alone (_areas: all of a row of scope through), of a batch the ids of
+                                             -- its first and last row
     changed text[] COLLATE "C" NOT NULL DEFAULT '{}',
     batch_id uuid,
     position bigint,                         -- null until the sequencer stamps it

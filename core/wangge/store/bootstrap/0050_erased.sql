@@ -11,14 +11,15 @@ CREATE TABLE IF NOT EXISTS wangge.erased (
 );
 
 -- The before-images and revisions of rows that were erased or anonymised, emptied; nothing else can be changed by it.
-CREATE INDEX IF NOT EXISTS outbox_before ON wangge.outbox (row_id) WHERE before IS NOT NULL;
+DROP INDEX IF EXISTS wangge.outbox_before;
+CREATE INDEX IF NOT EXISTS outbox_row ON wangge.outbox (row_id) WHERE kind <> 'create';
 CREATE OR REPLACE FUNCTION wangge.forget(rows uuid[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     gone uuid[];
 BEGIN
     gone := ARRAY(SELECT e.row_id FROM wangge.erased e WHERE e.row_id = ANY (rows));
-    UPDATE wangge.outbox SET before = NULL WHERE row_id = ANY (gone) AND before IS NOT NULL;
+    UPDATE wangge.outbox SET before = NULL WHERE row_id = ANY (gone) AND kind <> 'create' AND before IS NOT NULL;
     UPDATE wangge.revision SET changes = NULL, sealed = NULL, reason = NULL
         WHERE row_id = ANY (gone) AND kind NOT IN ('erase', 'anonymise') AND num_nonnulls(changes, sealed, reason) > 0;
 END $$;
