@@ -24,6 +24,7 @@ from tests.conftest import _run
 from wangge.app import build
 from wangge.demo import ensure
 from wangge.http.protocol import Protocol
+from wangge.http.sockets import LARGEST, Sockets
 from wangge.prepare import prepare
 from wangge.runtime import Runtime, write_runtime
 from wangge.settings import Settings
@@ -159,7 +160,9 @@ async def served(settings: Settings, database: Database, listening: socket.socke
         lifespan="on",
         access_log=False,
         log_level="warning",
-        ws="none",
+        ws=Sockets,
+        ws_max_size=LARGEST,
+        ws_per_message_deflate=False,
         http=Protocol,
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=list(settings.proxies),

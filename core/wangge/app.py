@@ -14,9 +14,11 @@ from .audit.reads import Reads
 from .crypto import Keys
 from .cubes.rebuild import Cubes
 from .documents.book import Documents
+from .events.channel import Channel
 from .events.jobs import Handler, Jobs
 from .events.sequencer import Sequencer
 from .graphql.engine import Engine
+from .graphql.subscriptions import Hub
 from .http.api import api_route
 from .http.callers import Callers
 from .http.console import Console, console_route, home_route
@@ -25,6 +27,7 @@ from .http.graphql import graphql_route
 from .http.headers import secured
 from .http.health import health_routes
 from .http.oidc import oidc_of
+from .http.serving import Serving
 from .http.session import session_route
 from .identity.scopes import Scopes
 from .identity.sessions import Sessions
@@ -140,6 +143,7 @@ def build(settings: Settings) -> Any:
     deadline = deadline_of(settings.request_seconds)
     oidc = oidc_of(settings, pool, parts.keys, parts.sessions, scopes.clock.now)
     ready: list[bool] = []
+    hub = Hub(engine, pool, scopes, parts.keys, Channel(parts.database))
 
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
@@ -159,6 +163,7 @@ def build(settings: Settings) -> Any:
             ready.append(True)
             yield
             ready.clear()
+            await hub.close()
             await jobs.close()
             await parts.reads.close()
             await sequencer.close()
@@ -166,7 +171,7 @@ def build(settings: Settings) -> Any:
 
     app = Litestar(
         route_handlers=[
-            graphql_route(engine, scopes, callers, documents, console, deadline),
+            graphql_route(Serving(engine, hub, scopes, callers, documents, deadline), console),
             api_route(engine, scopes, callers, documents, deadline),
             session_route(callers, scopes, deadline, engine.refusal, oidc),
             home_route(),

@@ -21,6 +21,7 @@ import uvloop
 
 from .errors import WanggeError
 from .http.protocol import Protocol
+from .http.sockets import LARGEST, PING_SECONDS, Sockets
 from .settings import Settings
 
 BEAT_SECONDS = 0.5
@@ -56,6 +57,11 @@ def _configuration(settings: Settings, app: str) -> uvicorn.Config:
         getattr(importlib.import_module(module), name)(settings),
         loop="uvloop",
         http=Protocol,
+        ws=Sockets,
+        ws_max_size=LARGEST,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
         lifespan="on",
         access_log=False,
         log_level="warning" if settings.log_level == "info" else settings.log_level,

@@ -20,7 +20,7 @@ from graphql import (
 from ..audit.entries import append
 from ..audit.reads import Reads
 from ..crypto import Keys
-from ..errors import Denied, RequestError, Throttled
+from ..errors import Denied, Invalid, RequestError, Throttled
 from ..model.role_limits import RoleLimits
 from ..model.types import Model
 from ..modules.hooks import Hooks
@@ -33,11 +33,11 @@ from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
 from . import access, administration, approving, cursors, differences, identities, me, my_data, role_limits, rules
 from .arguments import Variables, arguments
-from .exchange import ACCOUNT, Answer, NeedsPost, Request, body, plain_error
-from .feeds import Pages
+from .exchange import ACCOUNT, Answer, NeedsPost, NeedsStream, Request, body, plain_error
+from .feeds import FeedPlan, Pages, changed_root, plan_feed
 from .filters import Params
 from .handwritten import Graft, Root, convert
-from .limits import check_measures, check_roots, cost_of
+from .limits import Amount, check_amount, check_measures, check_roots, cost_of
 from .plans import (
     KEPT_DOCUMENTS,
     KEPT_PLANS,
@@ -54,11 +54,12 @@ from .plans import (
 from .previewing import previewing
 from .questions import question
 from .rates import Rates
-from .reading import Reader
+from .reading import Reader, Why
 from .run import Run
 from .schema import META, SchemaBuilder, assemble
 from .select import Selector
 from .sentences import Refusals
+from .watching import Watch
 from .writes import WriteFields
 
 log = structlog.get_logger("wangge.graphql")
@@ -155,7 +156,7 @@ class Engine:
         found: RoleLimits = self._all or self._scopes.world.limits_of(scope.roles, self._default)
         return found
 
-    def _admit(self, scope: Scope, credential: Any) -> None:
+    def admit(self, scope: Scope, credential: Any) -> None:
         """Count a request. Raises TooMany beyond what the caller may send in a minute."""
         if credential is None:
             return
@@ -177,21 +178,78 @@ class Engine:
     async def execute(self, request: Request, scope: Scope, credential: Any = None) -> Answer:
         """Answer one request; never raises for what a caller can cause."""
         try:
-            self._admit(scope, credential)
+            self.admit(scope, credential)
             try:
                 return await self._execute(request, scope, credential)
             except StaleScope:  # of a query; a write answers it at its own root field
                 if credential is None:
                     raise
                 return await self._anew(request, credential)
-        except InvalidDocument as error:
-            return Answer(body(None, [plain_error(e) for e in error.errors]), executed=False, status=400)
         except RequestError as error:
-            if isinstance(error, Denied | Throttled) and error.facts.pop("news", True):
-                who, district = scope.actor, scope.home_district
-                await append(self._pool, who, "denied:read", district=district, reason=error.code)
-            made = body(None, [self.refusal(error, request.language)])
-            return Answer(made, executed=False, status=error.status, retry_after=error.facts.get("retry_after"))
+            return await self.refused(error, request, scope)
+
+    async def refused(self, error: RequestError, request: Request, scope: Scope) -> Answer:
+        """The answer of a request that is refused; that somebody may not do something stands in the ledger."""
+        if isinstance(error, InvalidDocument):
+            return Answer(body(None, [plain_error(e) for e in error.errors]), executed=False, status=400)
+        if isinstance(error, Denied | Throttled) and error.facts.pop("news", True):
+            who, district = scope.actor, scope.home_district
+            await append(self._pool, who, "denied:read", district=district, reason=error.code)
+        made = body(None, [self.refusal(error, request.language)])
+        return Answer(made, executed=False, status=error.status, retry_after=error.facts.get("retry_after"))
+
+    async def is_subscription(self, request: Request, scope: Scope) -> bool:
+        """Whether a request is answered by a stream; one that is refused is not."""
+        try:
+            caller = await self._caller(scope.shape, request.language)
+            return self._operation(caller.schema, request, scope.shape, self.limits(scope)).is_subscription
+        except RequestError:
+            return False
+
+    async def watch(self, request: Request, scope: Scope, credential: Any) -> Watch:
+        """A subscription, compiled once for all that differ in values only. Raises RequestError for what it may not ask."""
+        self.check_documents(request, scope)
+        request = _purposed(request, credential)
+        if request.preview is not None:
+            raise Denied("preview.reads_only", "a preview only reads: leave Wangge-Preview-As away")
+        self._check_purpose(request, scope)
+        caller, limits = await self._caller(scope.shape, request.language), self.limits(scope)
+        operation = self._operation(caller.schema, request, scope.shape, limits)
+        check_measures(operation.measures, limits)
+        variables = {**coerce(caller.schema, operation, request.variables), ACCOUNT: scope.actor.account}
+        key = (
+            "watch",
+            scope.shape.key,
+            request.language,
+            request.operation,
+            request.query,
+            operation.skeleton(variables),
+        )
+        found: tuple[str, Any, FeedPlan] | None = self._plans.find(key)
+        if found is None:
+            found = self._watched(caller, operation, variables)
+            self._plans.keep(key, found)
+        name, given, plan = found
+        check_amount(Amount(1).plus(plan.cost.total(lambda at: plan.params.takes[at](variables))), limits)
+        why = Why(name, request.purpose, operation.digest, reveals=False)
+        after = given.take(variables) if given is not None else None
+        return Watch(key, plan, name, variables, after, why)
+
+    def _watched(self, caller: CallerSchema, operation: Operation, variables: Variables) -> tuple[str, Any, FeedPlan]:
+        """(response key, what gives the position to begin at, the plan) of a subscription's one field."""
+        selector = self.selector(caller, operation, variables, Params())
+        asked = selector.collect([operation.node.selection_set], operation.root)
+        if len(asked) != 1:
+            raise Invalid("subscription.one_field", "a subscription has one root field")
+        ((name, nodes),) = asked.items()
+        field = operation.root.fields[nodes[0].name.value]
+        root, where = changed_root(selector, nodes, field, field.extensions[META]["entity"])
+        plan = plan_feed(selector, root, where=where, also="subscribe")
+        return name, arguments(nodes[0].arguments, field.args, variables).get("after"), plan
+
+    def _check_purpose(self, request: Request, scope: Scope) -> None:
+        if request.purpose is not None and not scope.shape.may_name(request.purpose):
+            raise Denied("purpose.not_allowed", "the header Wangge-Purpose names no purpose that the caller may use")
 
     def check_documents(self, request: Request, scope: Scope) -> None:
         """Raises Denied for who may ask by trusted documents only, and names none."""
@@ -204,12 +262,13 @@ class Engine:
         request = _purposed(request, credential)
         if request.preview is not None:
             scope, credential = await previewing(self._scopes, self._pool, scope, credential, request.preview), None
-        if request.purpose is not None and not scope.shape.may_name(request.purpose):
-            raise Denied("purpose.not_allowed", "the header Wangge-Purpose names no purpose that the caller may use")
+        self._check_purpose(request, scope)
         caller = await self._caller(scope.shape, request.language)
         limits = self.limits(scope)
         operation = self._operation(caller.schema, request, scope.shape, limits)
         check_measures(operation.measures, limits)
+        if operation.is_subscription:
+            raise NeedsStream("request.needs_stream", "a subscription needs a WebSocket, or Accept: text/event-stream")
         if request.reads_only and not operation.is_query:
             raise NeedsPost("request.mutation_over_get", "a mutation needs POST")
         if request.preview is not None and not operation.is_query:

@@ -52,6 +52,12 @@ class NeedsPost(Invalid):
     status = 405
 
 
+class NeedsStream(Invalid):
+    """A subscription came as a request that has one answer."""
+
+    status = 400
+
+
 class Internal(RequestError):
     """A fault of ours."""
 

@@ -19,7 +19,6 @@ from ..sql.feed import Feed, callers, compile_feed
 from .arguments import Variables, arguments
 from .filters import Params
 from .limits import Cost, cost_of
-from .plans import CallerSchema
 from .positions import Place, check_kept, open_position, rights_of, seal
 from .reading import Reader, Why
 from .select import MAX_FIRST, Selector
@@ -281,12 +280,12 @@ def page_root(selector: Selector, nodes: Sequence[FieldNode], field: GraphQLFiel
 
 
 def changed_root(
-    selector: Selector, caller: CallerSchema, nodes: Sequence[FieldNode], field: GraphQLField, entity: str
+    selector: Selector, nodes: Sequence[FieldNode], field: GraphQLField, entity: str
 ) -> tuple[Root, Filter]:
     """What a subscription asks of each change, and its condition. Raises Invalid `subscription.where`."""
     type_ = get_named_type(field.type)
     assert isinstance(type_, GraphQLObjectType)
     given = arguments(nodes[0].arguments, field.args, selector.variables)
     where = selector.filters.where(given.get("where", {}), entity)
-    check_where(caller.builder.catalog, entity, where)
+    check_where(selector.catalog, entity, where)
     return Root(entity, [n.selection_set for n in nodes if n.selection_set], type_), where

@@ -24,8 +24,9 @@ from ..policy.scope import Scope as Rights
 from .addresses import address_of
 from .callers import Callers
 from .deadline import Deadline
-from .graphql import MAX_BODY, BadRequest, WrongMethod, WrongType, headers_of_refusal
+from .graphql import MAX_BODY, WrongMethod, WrongType, headers_of_refusal
 from .messages import JSON, body_of, headers_of, language_of, send
+from .requests import BadRequest
 
 PATH = re.compile(r"/api/q/([a-z0-9-]{1,60}/v[1-9][0-9]{0,3})")
 DESCRIPTION = "/api/openapi.json"

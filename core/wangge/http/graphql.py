@@ -1,4 +1,4 @@
-"""`/graphql`: GraphQL over HTTP (POST, GET for queries), and GraphiQL for a browser."""
+"""`/graphql`: GraphQL over HTTP (POST, GET for queries), subscriptions as streams and over WebSockets, GraphiQL for a browser."""
 
 from __future__ import annotations
 
@@ -11,28 +11,22 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from ..documents.book import Documents
 from ..errors import Invalid, RequestError, Unauthenticated
-from ..graphql.engine import Engine
 from ..graphql.exchange import Answer, Request, translated
-from ..identity.scopes import Scopes
+from ..graphql.streams import Stream
 from .addresses import address_of
-from .callers import Callers
 from .console import Console
-from .deadline import Deadline
 from .messages import MAX_BODY as MAX_NAMELESS
 from .messages import body_of, headers_of, language_of, send
+from .requests import BadRequest, checked
+from .serving import Serving
+from .streaming import EVENT_STREAM, FORMS, STREAMS, send_once, send_stream
+from .websocket import Socket
 
 MAX_BODY = 32_000_000
 """bytes of one request: 10,000 rows of persons with all their fields. Who names no account sends less."""
 GRAPHQL_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
-
-
-class BadRequest(Invalid):
-    """The HTTP request holds no GraphQL request."""
-
-    status = 400
 
 
 class WrongMethod(Invalid):
@@ -53,18 +47,18 @@ class NotAcceptable(Invalid):
     status = 406
 
 
-def graphql_route(
-    engine: Engine, scopes: Scopes, callers: Callers, documents: Documents, console: Console, deadline: Deadline
-) -> ASGIRouteHandler:
-    """The route; every request is answered within the deadline."""
+def graphql_route(serving: Serving, console: Console) -> ASGIRouteHandler:
+    """The route: requests, streams, and WebSockets."""
 
     @asgi("/graphql", copy_scope=False)
     async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
-        if scope["method"] == "GET" and _wants_page(headers):  # type: ignore[typeddict-item] # an HTTP scope has a method
+        if str(scope["type"]) == "websocket":
+            await Socket(scope, receive, send, headers, serving).serve()
+        elif scope["method"] == "GET" and _wants_page(headers):  # type: ignore[typeddict-item] # an HTTP scope has a method
             await console.page("graphiql/index.html", send)
-            return
-        await _serve(scope, receive, send, headers, engine, scopes, callers, documents, deadline)
+        else:
+            await _serve(scope, receive, send, headers, serving)
 
     return graphql
 
@@ -75,39 +69,50 @@ def _wants_page(headers: Mapping[str, str]) -> bool:
     return "text/html" in accept and PLAIN_JSON not in accept
 
 
-async def _serve(
-    scope: Any,
-    receive: Receive,
-    sender: Send,
-    headers: Mapping[str, str],
-    engine: Engine,
-    scopes: Scopes,
-    callers: Callers,
-    documents: Documents,
-    deadline: Deadline,
-) -> None:
+async def _serve(scope: Any, receive: Receive, sender: Send, headers: Mapping[str, str], serving: Serving) -> None:
     """One request: who, what, answer."""
     type_ = PLAIN_JSON
     try:
-        type_ = _accepted(headers)
+        type_, streams = _accepted(headers)
         if scope["method"] not in ("GET", "POST"):
             raise WrongMethod("request.method", "use POST, or GET for queries")
-        async with deadline():
+        async with serving.deadline():
             request = await _request(scope, receive, headers)
-            writes, anybody = scope["method"] == "POST", request.document is not None
-            credential = await callers.credential(headers, writes=writes, address=address_of(scope), anybody=anybody)
-            caller = await scopes.scope(credential)
-            answer = await engine.execute(await documents.prepared(request, caller), caller, credential)
+            credential = await serving.callers.credential(
+                headers,
+                writes=scope["method"] == "POST",
+                address=address_of(scope),
+                anybody=request.document is not None,
+            )
+            rights = await serving.scopes.scope(credential)
+            request = await serving.documents.prepared(request, rights)
+            if streams:
+                answer = await serving.hub.open(request, rights, credential)
+            else:
+                answer = await serving.engine.execute(request, rights, credential)
     except Exception as error:
         refused = translated(error)
-        body = msgspec.json.encode({"errors": [engine.refusal(refused, language_of(headers))]})
-        await send(sender, refused.status, body, f"{type_}; charset=utf-8", headers_of_refusal(refused))
+        body = msgspec.json.encode({"errors": [serving.engine.refusal(refused, language_of(headers))]})
+        await send(sender, refused.status, body, f"{_json(type_)}; charset=utf-8", headers_of_refusal(refused))
         return
+    if isinstance(answer, Stream):
+        refusal = lambda error: serving.engine.refusal(error, language_of(headers))  # noqa: E731 (one line says it)
+        await send_stream(scope, receive, sender, FORMS[streams[0]], answer, refusal)
+        return
+    if type_ == EVENT_STREAM and answer.status in (200, 400, 422):
+        await send_once(sender, FORMS[EVENT_STREAM], answer.body)
+        return
+    type_ = _json(type_)
     status = _status(answer, type_)
     more = {"allow": "POST"} if status == 405 else {}
     if answer.retry_after is not None:
         more["retry-after"] = str(answer.retry_after)
     await send(sender, status, answer.body, f"{type_}; charset=utf-8", more)
+
+
+def _json(type_: str) -> str:
+    """The media type of an answer that is no stream."""
+    return PLAIN_JSON if type_ in STREAMS else type_
 
 
 def headers_of_refusal(error: RequestError) -> dict[str, str]:
@@ -129,18 +134,24 @@ def _status(answer: Answer, type_: str) -> int:
     )
 
 
-def _accepted(headers: Mapping[str, str]) -> str:
-    """The media type of the answer; raises NotAcceptable."""
+def _accepted(headers: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The media type of an answer, and those of streams that the client takes, best first; raises NotAcceptable."""
     accept = headers.get("accept", "").strip()
     if not accept:
-        return PLAIN_JSON
+        return PLAIN_JSON, []
     offers = sorted((_offer(part) for part in accept.split(",")), key=lambda offer: -offer[1])
-    for media, weight in offers:
-        if weight > 0 and media in (GRAPHQL_JSON, PLAIN_JSON):
-            return media
-        if weight > 0 and media in ("*/*", "application/*"):
-            return PLAIN_JSON
-    raise NotAcceptable("request.not_acceptable", f"this route sends {GRAPHQL_JSON} or {PLAIN_JSON}")
+    taken = [media for media, weight in offers if weight > 0]
+    streams = [media for media in taken if media in STREAMS]
+    for media in taken:
+        if media in (GRAPHQL_JSON, PLAIN_JSON, EVENT_STREAM):
+            return media, streams
+        if media in ("*/*", "application/*"):
+            return PLAIN_JSON, streams
+    if streams:
+        return PLAIN_JSON, streams
+    raise NotAcceptable(
+        "request.not_acceptable", f"this route sends {GRAPHQL_JSON}, {PLAIN_JSON}, or for subscriptions {EVENT_STREAM}"
+    )
 
 
 def _offer(part: str) -> tuple[str, float]:
@@ -167,7 +178,7 @@ async def _request(scope: Any, receive: Receive, headers: Mapping[str, str]) -> 
         given = msgspec.json.decode(await body_of(receive, MAX_BODY if named else MAX_NAMELESS))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest("request.malformed", "the body is not valid JSON") from None
-    return _checked(given, headers, reads_only=False)
+    return checked(given, headers, reads_only=False)
 
 
 def _from_query(text: str, headers: Mapping[str, str]) -> Request:
@@ -182,33 +193,4 @@ def _from_query(text: str, headers: Mapping[str, str]) -> Request:
                 given.pop(name, None)
     except (msgspec.DecodeError, ValueError):
         raise BadRequest("request.malformed", "variables and extensions hold JSON") from None
-    return _checked(given, headers, reads_only=True)
-
-
-def _checked(given: Any, headers: Mapping[str, str], *, reads_only: bool) -> Request:
-    """The parameters, of the right types."""
-    if not isinstance(given, dict):
-        raise BadRequest("request.malformed", "the body is one JSON object: {query, variables, operationName}")
-    document = given.get("documentId")
-    if document is not None and (not isinstance(document, str) or given.get("query") is not None):
-        raise BadRequest(
-            "request.malformed", '"documentId" names a trusted document, and stands there instead of "query"'
-        )
-    if document is None and (not isinstance(given.get("query"), str) or not given["query"]):
-        raise BadRequest("request.no_query", 'the request has no text under "query"')
-    operation = given.get("operationName")
-    if operation is not None and not isinstance(operation, str):
-        raise BadRequest("request.malformed", '"operationName" is a string')
-    for name in ("variables", "extensions"):
-        if given.get(name) is not None and not isinstance(given[name], dict):
-            raise BadRequest("request.malformed", f'"{name}" is an object')
-    return Request(
-        given.get("query") or "",
-        given.get("variables") or {},
-        operation or None,
-        language_of(headers),
-        reads_only,
-        headers.get("wangge-purpose", "").strip() or None,
-        headers.get("wangge-preview-as", "").strip() or None,
-        document,
-    )
+    return checked(given, headers, reads_only=True)

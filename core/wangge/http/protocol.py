@@ -3,10 +3,13 @@ head of a request is bounded in bytes, lines and seconds, and a body that nobody
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import TimerHandle
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .streaming import ABORT, STOP
 
 MOST_BYTES = 64 * 1024
 """of a request line and its header fields together."""
@@ -39,6 +42,8 @@ class Protocol(HttpToolsProtocol):
         self._too_large = False
         self._unread = False
         self._due: TimerHandle | None = None
+        self._stop = asyncio.Event()
+        """set when the server drains"""
 
     # --- the connection ---
 
@@ -69,6 +74,11 @@ class Protocol(HttpToolsProtocol):
             return
         self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self._wait(REFUSED_SECONDS)
+
+    def shutdown(self) -> None:
+        """The server drains: streams end, other answers do not."""
+        super().shutdown()
+        self._stop.set()
 
     def _wait(self, seconds: float | None) -> None:
         """Close the connection after so many seconds, unless it is said otherwise before."""
@@ -105,6 +115,9 @@ class Protocol(HttpToolsProtocol):
             raise Refused
         if codings and (codings != [b"chunked"] or not newer):
             raise Refused
+        self._stop = asyncio.Event()
+        more: dict[str, Any] = self.scope  # type: ignore[assignment] # uvicorn's type has no keys but its own
+        more |= {STOP: self._stop, ABORT: self.transport.abort}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
