@@ -10,8 +10,10 @@ import pytest
 
 from tests.city import *  # noqa: F403
 from tests.city import City, eventually, served
+from wangge.crypto import load_keys
 from wangge.errors import Invalid, PlanError
 from wangge.identity.accounts import enable_module
+from wangge.identity.agreeing import agreeing_account
 from wangge.model.load import load_model
 from wangge.model.types import Model
 from wangge.modules.discover import discover
@@ -145,8 +147,10 @@ async def test_a_new_version_that_shows_more_of_a_person_stops_until_a_second_pe
     kiosk.write(CLERK % (", keeper: masked", ""))
     assert await kiosk.asked() == await kiosk.refused() == ["widen_rules kiosk.stand.keeper"]
     step = "widen_rules kiosk.stand.keeper"
-    password = city.accounts["security-admin"]["password"]
-    await record_consent(kiosk.database, kiosk.model(), step, "security-admin", password, "gebraucht")
+    async with Pool(kiosk.database, "app", size=1) as pool:
+        password = city.accounts["security-admin"]["password"]
+        who = await agreeing_account(pool, load_keys(city.settings.home, None), "security-admin", password, "consent")
+    await record_consent(kiosk.database, kiosk.model(), step, who, "gebraucht")
     await apply_model(kiosk.database, kiosk.model())
     assert await kiosk.asked() == []
     kiosk.write(CLERK % (", keeper: clear", PURPOSE))

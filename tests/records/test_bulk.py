@@ -17,6 +17,8 @@ from wangge.crypto import Keys
 from wangge.errors import Denied, Throttled, Unavailable
 from wangge.hookspecs import hookimpl
 from wangge.model.filter import Compare, Given
+from wangge.policy.scope import Scope
+from wangge.records.draft import OnConflict
 from wangge.records.locking import Asked
 from wangge.records.outcome import Outcome, StaleScope
 from wangge.records.repeats import Repeat, forget
@@ -336,20 +338,84 @@ async def test_a_row_that_is_refused_keeps_its_old_key(lab: City) -> None:
     assert sorted(tuple(row) for row in claims) == sorted((row, False) for row in ids)
 
 
-async def test_sealed_keys_that_a_refused_call_tried_are_counted(lab: City) -> None:
+USED = "SELECT sum(used) FROM wangge.usage WHERE account_id = $1"
+TOLD = "SELECT reason, row_count FROM wangge.ledger_entry WHERE account_id = $1 AND action = 'match' ORDER BY at, id"
+
+
+def people(lab: City, numbers: Sequence[int], name: str = "测试") -> list[dict[str, Any]]:
+    """Inputs of persons whose id numbers differ."""
     area = lab.areas["north_1"].id
-    await lab.records.create(
-        lab.scope("north"), "base.person", [{"area": area, "name": "测试", "idNumber": id_number(1)}]
-    )
-    wires = [{"area": area, "name": "测试", "idNumber": id_number(n, "19010101")} for n in range(250)]
-    wires.append({"area": area, "name": "测试", "idNumber": id_number(1)})
-    used = "SELECT sum(used) FROM wangge.usage WHERE account_id = $1"
-    guessing, importing = lab.scope("north"), lab.scope("north")
+    return [{"area": area, "name": name, "idNumber": id_number(n % 1000, f"1901010{n // 1000 + 1}")} for n in numbers]
+
+
+async def told(lab: City, scope: Scope) -> tuple[int | None, list[tuple[str, int]]]:
+    """What an account has used of its hour, and what the ledger says of it."""
+    account = scope.actor.account
+    rows = await lab.pool.fetch(TOLD, account)
+    return await lab.pool.fetchval(USED, account), [(row["reason"], row["row_count"]) for row in rows]
+
+
+async def test_all_sealed_keys_of_a_call_that_stored_nothing_are_counted(lab: City) -> None:
+    await lab.records.create(lab.scope("north"), "base.person", people(lab, [500]))
+    guessing = lab.scope("north")
+    made = await lab.records.create(guessing, "base.person", people(lab, range(499, 502)))
+    assert brief(made) == [(1, ("idNumber",), "unique.taken")]
+    assert await told(lab, guessing) == (3, [("refused", 3)])
     with pytest.raises(Throttled):
-        await lab.records.create(guessing, "base.person", wires)
-    made = await lab.records.create(importing, "base.person", wires, policy="PER_ROW")
-    assert brief(made) == [(250, ("idNumber",), "unique.taken")]
-    assert await lab.pool.fetchval(used, importing.actor.account) == 1
+        await lab.records.create(guessing, "base.person", people(lab, range(400, 598)))
+    assert await told(lab, guessing) == (4, [("refused", 3), ("refused", 198)])
+    imported = await lab.records.create(guessing, "base.person", people(lab, range(400, 598)), policy="PER_ROW")
+    assert brief(imported) == [(100, ("idNumber",), "unique.taken")]
+    assert await told(lab, guessing) == (4, [("refused", 3), ("refused", 198), ("held", 1)])
+
+
+@pytest.mark.parametrize("on_conflict", ["ERROR", "IGNORE"])
+async def test_an_import_of_many_known_persons_goes_on_and_its_hits_stand_in_the_ledger(
+    lab: City, on_conflict: Any
+) -> None:
+    first = 1000 if on_conflict == "ERROR" else 2000
+    await lab.records.create(
+        lab.scope("north"), "base.person", people(lab, range(first, first + 300)), policy="PER_ROW"
+    )
+    importing = lab.scope("north")
+    wires = people(lab, range(first, first + 310))
+    made = await lab.records.create(importing, "base.person", wires, policy="PER_ROW", on_conflict=on_conflict)
+    assert len(made.errors) == (300 if on_conflict == "ERROR" else 0)
+    assert sum(row is not None for row in made.ids) == (10 if on_conflict == "ERROR" else 310)
+    assert await told(lab, importing) == (None, [("held", 300)])
+
+
+async def test_keys_whose_rows_are_made_to_fail_afterwards_use_the_hour_up(lab: City) -> None:
+    await lab.records.create(lab.scope("north"), "base.person", people(lab, [3100]))
+    guessing = lab.scope("north", where={"base.person": Compare("name", "eq", Given("测试"))})
+    wrong = [*people(lab, range(3000, 3100), "测试甲"), *people(lab, [3100])]
+    made = await lab.records.create(guessing, "base.person", wrong, policy="PER_ROW")
+    assert {one.code for one in made.errors} == {"row.out_of_reach", "unique.taken"}
+    assert await told(lab, guessing) == (100, [("refused", 101)])
+    more = [*people(lab, range(3101, 3202), "测试甲"), *people(lab, [3100]), *people(lab, [3300])]
+    answers: tuple[OnConflict, ...] = ("ERROR", "IGNORE")
+    for on_conflict in answers:  # what is right is not stored either, and no id is told
+        with pytest.raises(Throttled):
+            await lab.records.create(guessing, "base.person", more, policy="PER_ROW", on_conflict=on_conflict)
+    used, _ = await told(lab, guessing)
+    assert used is not None
+    assert used >= 200
+    for on_conflict in answers:
+        with pytest.raises(Throttled):
+            await lab.records.create(
+                guessing, "base.person", people(lab, [3100]), policy="PER_ROW", on_conflict=on_conflict
+            )
+    new = await lab.records.create(guessing, "base.person", people(lab, [3300]), policy="PER_ROW")
+    assert new.ids[0] is not None
+
+
+async def test_a_key_whose_row_falls_with_a_wrong_child_counts(lab: City) -> None:
+    guessing = lab.scope("north")
+    wires = [{**wire, "residences": [{"room": str(uuid7()), "kind": "RESIDENT"}]} for wire in people(lab, [4000, 4001])]
+    made = await lab.records.create(guessing, "base.person", wires, policy="PER_ROW")
+    assert {one.path[0] for one in made.errors} == {"residences"}
+    assert list(made.ids) == []
+    assert await told(lab, guessing) == (2, [("refused", 2)])
 
 
 async def test_an_own_id_is_a_repeat_with_the_same_content_only(lab: City) -> None:

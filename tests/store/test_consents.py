@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 from tests.store.shapes import row_id
 
-from wangge.crypto import hash_password
-from wangge.errors import PlanError
+from wangge.crypto import Keys, hash_password
+from wangge.errors import PlanError, Throttled
+from wangge.identity.agreeing import agreeing_account
+from wangge.identity.tries import Tries
 from wangge.model.load import load_model
 from wangge.model.types import Model
 from wangge.modules.discover import core_folder
 from wangge.store.apply import apply_model
 from wangge.store.consents import record_consent
 from wangge.store.database import Database
+from wangge.store.pool import Pool
 
 STEP = "lower_protection wangge.account.name"
 
@@ -59,18 +63,47 @@ async def people(owner: Any) -> None:
         )
 
 
+LI = (row_id(1), "li")
+
+
+async def agreed(database: Database, keys: Keys, login: str, password: str) -> tuple[UUID, str]:
+    """Who agrees, checked as the commands do."""
+    async with Pool(database, "app", size=1) as pool:
+        return await agreeing_account(pool, keys, login, password, "consent")
+
+
+async def test_tries_on_the_server_lock_a_login_as_those_of_a_sign_in_do(
+    bare: Database, owner: Any, strict: Model, keys: Keys
+) -> None:
+    await apply_model(bare, strict)
+    await people(owner)
+    for login, password in (("li", "wrong"), ("ＬＩ", "wrong"), ("Li ", "wrong"), ("li", ""), ("li", "x")):
+        with pytest.raises(PlanError, match="login or password is wrong"):
+            await agreed(bare, keys, login, password)
+    for password in ("secret of li", "wrong"):
+        with pytest.raises(Throttled):
+            await agreed(bare, keys, "li", password)
+    async with Pool(bare, "app", size=1) as pool:
+        with pytest.raises(Throttled):
+            await Tries(pool, keys).begin("li", "203.0.113.7")
+    entries = await owner.fetch(
+        "SELECT action, actor_name, origin FROM wangge.ledger_entry WHERE action LIKE 'denied:%'"
+    )
+    assert [tuple(row) for row in entries] == [("denied:consent", "li", "command")] * 5
+
+
 async def test_only_a_security_administrator_with_the_right_password_can_agree(
-    bare: Database, owner: Any, strict: Model
+    bare: Database, owner: Any, strict: Model, keys: Keys
 ) -> None:
     await apply_model(bare, strict)
     await people(owner)
     open_ = _with_sensitivity(strict, "internal")
     for login, password in (("li", "wrong"), ("wang", "secret of wang"), ("zhao", "secret of zhao"), ("nobody", "x")):
         with pytest.raises(PlanError, match="login or password is wrong"):
-            await record_consent(bare, open_, STEP, login, password, "asked for")
+            await agreed(bare, keys, login, password)
     with pytest.raises(PlanError, match="A second person agrees with `wangge consent"):
         await apply_model(bare, open_)
-    await record_consent(bare, open_, STEP, "li", "secret of li", "asked for")
+    await record_consent(bare, open_, STEP, await agreed(bare, keys, "li", "secret of li"), "asked for")
     assert [one.name for one in (await apply_model(bare, open_)).steps] == [STEP]
     row = await owner.fetchrow("SELECT model, step, login, reason FROM wangge.plan_consent")
     assert tuple(row) == ("internal", STEP, "li", "asked for")
@@ -81,8 +114,8 @@ async def test_a_consent_holds_for_one_version_of_the_files_and_only_for_steps_t
 ) -> None:
     await apply_model(bare, strict)
     await people(owner)
-    await record_consent(bare, _with_sensitivity(strict, "internal"), STEP, "li", "secret of li", "asked for")
+    await record_consent(bare, _with_sensitivity(strict, "internal"), STEP, LI, "asked for")
     with pytest.raises(PlanError):
         await apply_model(bare, _with_sensitivity(strict, "public"))
     with pytest.raises(PlanError, match="is no step of this plan that needs consent"):
-        await record_consent(bare, strict, STEP, "li", "secret of li", "asked for")
+        await record_consent(bare, strict, STEP, LI, "asked for")

@@ -86,11 +86,12 @@ async def append(
     purpose: str | None = None,
     reason: str | None = None,
     document: str | None = None,
+    row_count: int | None = None,
 ) -> None:
     """Append one entry in the transaction of `connection`: for what is no write of a row (a refusal, a sign-in, a publish)."""
     await connection.execute(
         f"INSERT INTO wangge.ledger_entry (id, chain, {ACTOR_COLUMNS}, action, entity, row_id, fields, digest, purpose, "
-        f"reason, document) VALUES (uuidv7(), $1, {actor_marks(2)}, $9, $10, $11, $12, $13, $14, $15, $16)",
+        f"reason, document, row_count) VALUES (uuidv7(), $1, {actor_marks(2)}, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         district or CITY_CHAIN,
         *actor_values(actor),
         action,
@@ -101,4 +102,5 @@ async def append(
         purpose,
         reason or actor.reason,
         document,
+        row_count,
     )

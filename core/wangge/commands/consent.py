@@ -7,9 +7,14 @@ import asyncio
 import getpass
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .plan import add_paths
+
+if TYPE_CHECKING:
+    from ..model.types import Model
+    from ..settings import Settings
+    from ..store.database import Database
 
 
 def add(subparsers: Any) -> None:
@@ -35,13 +40,28 @@ def run(args: argparse.Namespace) -> int:
     """Ask for the password and record."""
     from ..services import services_of
     from ..settings import Settings
-    from ..store.consents import record_consent
     from .plan import load
 
     settings = Settings.from_environment(os.environ)
     model = load(settings, args.paths)
     password = asked_password(args.account)
     with services_of(settings) as runtime:
-        asyncio.run(record_consent(runtime.database, model, args.step, args.account, password, args.reason))
+        asyncio.run(_agree(settings, runtime.database, model, args, password))
     print(f"recorded: run `wangge apply` now ({args.step})")
     return 0
+
+
+async def _agree(settings: Settings, database: Database, model: Model, args: argparse.Namespace, password: str) -> None:
+    """Record the consent and enter it in the ledger. Raises PlanError and Throttled."""
+    from ..audit.entries import append
+    from ..identity.agreeing import agreeing_account
+    from ..keys import keys_of
+    from ..store.consents import record_consent
+    from ..store.pool import Pool
+    from ..values import Actor
+
+    async with Pool(database, "app", size=1) as pool:
+        who = await agreeing_account(pool, keys_of(settings), args.account, password, "consent")
+        await record_consent(database, model, args.step, who, args.reason)
+        actor = Actor("account", who[1], account=who[0], origin="command")
+        await append(pool, actor, "consent", reason=f"{args.step}: {args.reason}"[:500])

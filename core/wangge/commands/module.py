@@ -63,8 +63,7 @@ def run(args: argparse.Namespace) -> int:
                     for row in await pool.fetch(LIST):
                         print(f"{row['code']:<24} {row['version']:<10} {row['state']:<12} {row['zh']}  {row['places']}")
                 elif args.action == "approve":
-                    async with pool.transaction() as connection:
-                        await _approve(connection, settings, args, password)
+                    await _approve(pool, settings, args, password)
                 elif args.action == "release":
                     async with pool.transaction() as connection:
                         await _release(connection, args.module)
@@ -76,22 +75,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _approve(connection: Any, settings: Any, args: argparse.Namespace, password: str) -> None:
-    """Approve as the holder of an account. Raises SettingsError or PlanError."""
+async def _approve(pool: Any, settings: Any, args: argparse.Namespace, password: str) -> None:
+    """Approve as the holder of an account. Raises SettingsError, PlanError or Throttled."""
     from ..errors import SettingsError
     from ..identity.accounts import approve_module
+    from ..identity.agreeing import agreeing_account
+    from ..keys import keys_of
     from ..model.load import load_model
     from ..modules.discover import discover
-    from ..store.consents import consenting_account
     from ..values import Actor
 
     model = load_model([found.folder for found in discover(settings.modules)])
-    installed = await connection.fetchval("SELECT true FROM wangge.module WHERE code = $1", args.module)
+    installed = await pool.fetchval("SELECT true FROM wangge.module WHERE code = $1", args.module)
     if args.module not in model.modules or not installed:
         raise SettingsError("module.unknown", f'the module "{args.module}" is not installed: see `wangge module list`')
-    account = await consenting_account(connection, args.account, password)
-    actor = Actor("account", args.account, account=account, origin="command")
-    if not await approve_module(connection, model, args.module, args.reason, actor=actor):
+    account, login = await agreeing_account(pool, keys_of(settings), args.account, password, "approve_module")
+    actor = Actor("account", login, account=account, origin="command")
+    async with pool.transaction() as connection:
+        approved = await approve_module(connection, model, args.module, args.reason, actor=actor)
+    if not approved:
         raise SettingsError("module.approved", f"the rules of {args.module} are approved already")
     print(f"the rules of {args.module} are approved: `wangge module enable {args.module}` switches it on")
 

@@ -64,12 +64,12 @@ class Administrator:
         """A new account in an area of the caller's."""
 
         async def work(connection: Any) -> UUID:
-            login_, name_ = text("login", login, 60), text("name", name, 60)
+            name_ = text("name", name, 60)
             later("expiresAt", expires_at, await connection.fetchval(NOW))
             try:
                 by = self._actor.account
                 made = await create_account(
-                    connection, login_, name_, area, expires_at=expires_at, by=by, actor=self._actor
+                    connection, login, name_, area, expires_at=expires_at, by=by, actor=self._actor
                 )
                 await self._reach(connection, "account", made, "createAccount")
             except Denied:

@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True):
     purpose: str | None = None
     """the purpose that the request names (PERMISSIONS.md 3)."""
     preview: str | None = None
-    """the role as which the caller looks (PERMISSIONS.md 6)."""
+    """the role as which the caller looks (PERMISSIONS.md 6); an empty one is no role, and no request without a preview."""
     document: str | None = None
     """the trusted document that it names; `query` is its text then."""
 

@@ -40,6 +40,6 @@ def checked(given: Any, headers: Mapping[str, str], *, reads_only: bool) -> Requ
         language_of(headers),
         reads_only,
         headers.get("wangge-purpose", "").strip() or None,
-        headers.get("wangge-preview-as", "").strip() or None,
+        headers["wangge-preview-as"].strip() if "wangge-preview-as" in headers else None,
         document,
     )

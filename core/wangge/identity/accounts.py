@@ -12,12 +12,14 @@ from ..errors import Invalid
 from ..model.types import Model
 from ..store.seeding import stored_rules, write_seed
 from ..values import Actor, uuid7
+from .logins import ALIKE, checked_login
 from .trail import OPERATOR, note
 
 ACCOUNT = """INSERT INTO wangge.account (id, revision, created_at, updated_at, created_by, area_id, area_ord, district_id,
   login, name, state, person, expires_at)
 SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, 'ACTIVE', $5, $7 FROM wangge.area a WHERE a.id = $6
 RETURNING district_id"""
+TAKEN = "SELECT EXISTS (SELECT 1 FROM wangge.account WHERE translate(login, $2, $3) = translate($1, $2, $3))"
 POST = """INSERT INTO wangge.post (id, revision, created_at, updated_at, created_by, area_id, area_ord, district_id,
   account, role, unit, valid_from, valid_to, substitutes)
 SELECT $1, 1, now(), now(), $2, a.id, a.ord, a.district_id, $3, $4, $5, coalesce($6, now()), $7, $9 FROM wangge.area a
@@ -43,12 +45,14 @@ async def create_account(
     by: UUID | None = None,
     actor: Actor = OPERATOR,
 ) -> UUID:
-    """Store an account of an area; it may do nothing until it holds a post. Raises Invalid when the login is taken.
+    """Store an account of an area; it may do nothing until it holds a post.
+
+    Raises Invalid for what is no login, and when it is taken or looks like one that is.
 
     At `expires_at` it stops working by itself: for suppliers and others whose contract ends.
     """
-    taken = await connection.fetchval("SELECT true FROM wangge.account WHERE login = $1", login)
-    if taken:
+    login = checked_login(login)
+    if await connection.fetchval(TAKEN, login, *ALIKE):
         raise Invalid(
             "account.login_taken", f'the login "{login}" is taken: choose another', login=login, path=["login"]
         )

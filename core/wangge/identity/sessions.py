@@ -19,6 +19,7 @@ from ..crypto import Keys, check_password, hash_password
 from ..errors import Denied, Invalid, Unauthenticated
 from ..values import Actor, uuid7
 from .delegation import KEPT
+from .logins import form_of
 from .passwords import checked_password
 from .scopes import Credential
 from .second_factor import SecondFactor, wrong_code
@@ -165,6 +166,7 @@ class Sessions:
 
     async def sign_in(self, login: str, password: str, address: str, code: str | None = None) -> SignedIn:
         """Check a password, and the code of the second factor where there is one; raises Unauthenticated or Throttled."""
+        login = form_of(login)
         await self.tries.begin(login, address)
         row = await self._pool.fetchrow(ACCOUNT, login) if "\0" not in login else None
         stored = bytes(row["value"]) if row is not None and row["value"] is not None else None

@@ -30,6 +30,10 @@ class Tries:
         for key, allowed in ((f"@{address}", OF_ADDRESS), (login, OF_LOGIN)):
             await self._begin(key, allowed)
 
+    async def begin_login(self, login: str) -> None:
+        """Count a try on the server itself, which has no address; raises Throttled."""
+        await self._begin(login, OF_LOGIN)
+
     async def begin_from(self, address: str) -> None:
         """Count a try of which nobody's login is known yet; raises Throttled."""
         await self._begin(f"@{address}", OF_ADDRESS)
@@ -49,8 +53,12 @@ class Tries:
 
     async def passed(self, connection: Any, login: str, address: str) -> None:
         """The last try was right: it counts for nothing, the login's others are forgotten, and old ones with them."""
-        await connection.execute(FORGET, self._hash(login))
+        await self.forget(connection, login)
         await connection.execute(GIVE_BACK, self._hash(f"@{address}"))
+
+    async def forget(self, connection: Any, login: str) -> None:
+        """The tries of a login, and old ones with them."""
+        await connection.execute(FORGET, self._hash(login))
         await connection.execute(OLD)
 
     def _hash(self, key: str) -> bytes:

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from ..audit.entries import append
 from ..errors import Denied, Invalid
 from ..policy.scope import Scope
@@ -18,10 +20,18 @@ from .kit import Kit
 from .outcome import Outcome
 from .repeats import Repeat, Repeats
 from .storing import IN_FORCE, check_fresh
-from .usage import use
+from .usage import PER_HOUR, allows, too_often
 
 MAX_ROWS = 10_000
 """rows that one call writes, nested ones included."""
+
+
+class Overdrawn(Exception):
+    """An answer would tell more of sealed keys than the caller may learn in an hour: nothing is stored."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__("more than may be told")
+        self.outcome = outcome
 
 
 class Attempts:
@@ -52,8 +62,9 @@ class Attempts:
             done |= {n: row for n, row in zip(left, made.ids, strict=True) if row is not None}
             ids: Any = tuple(done.get(n) for n in range(count))
             if not any(ids):
-                raise Refused(Outcome((), made.errors, made.warnings, made.tried))
-            await self._count(connection, scope, entity, made.tried)
+                raise Refused(msgspec.structs.replace(made, ids=()))
+            if not await self._counted(connection, scope, entity, made):
+                raise Overdrawn(made)
             if repeats is not None:
                 await repeats.end(connection, ids)
         return Outcome(ids, made.errors, made.warnings)
@@ -103,12 +114,18 @@ class Attempts:
 
         return await self._answer(scope, entity, action, row, attempt)
 
-    async def _count(self, connection: Any, scope: Scope, entity: str, tried: int) -> None:
-        """Count what refused rows tried of sealed keys as `match` does, and enter it. Raises Throttled."""
-        if tried:
-            district = scope.home_district
-            await append(connection, scope.actor, "match", entity=entity, district=district, reason="refused")
-            await use(connection, scope.actor.account, "match", tried)
+    async def _counted(self, connection: Any, scope: Scope, entity: str, made: Outcome) -> bool:
+        """Count what an answer tells of sealed keys as `match` does, and enter it; False when it may not be told any more.
+
+        Rows that stand for themselves use the hour up then (core/decisions/0014).
+        """
+        if not made.tried and not made.held:
+            return True
+        number, why = made.tried + made.held, "refused" if made.tried else "held"
+        district = scope.home_district
+        await append(connection, scope.actor, "match", entity=entity, district=district, reason=why, row_count=number)
+        over = PER_HOUR["match"] if made.alone else 1
+        return await allows(connection, scope.actor.account, "match", made.tried, over)
 
     def _told(self, error: Exception, order: Order) -> Exception:
         """What the caller is told when the database refuses a key of one row; every other error is itself."""
@@ -122,11 +139,13 @@ class Attempts:
         for last in (False, False, True):
             try:
                 return await attempt()
-            except Refused as refused:
-                if refused.outcome.tried:
+            except (Refused, Overdrawn) as ended:
+                if ended.outcome.tried or ended.outcome.held:
                     async with self.kit.pool.transaction() as connection:
-                        await self._count(connection, scope, entity, refused.outcome.tried)
-                return refused.outcome
+                        allowed = await self._counted(connection, scope, entity, ended.outcome)
+                    if not allowed or isinstance(ended, Overdrawn):
+                        raise too_often("match") from None
+                return ended.outcome
             except Denied as denied:
                 known = entity if entity in self.kit.model.entities else "wangge"
                 target = row if isinstance(row, UUID) else _id_or_none(row)

@@ -31,7 +31,7 @@ class Call:
         self._ids: dict[int, UUID] = {}
         self._errors: list[InputError] = []
         self._warnings: list[InputError] = []
-        self._tried = self._all = 0
+        self._tried = self._held = self._all = 0
 
     async def run(self, indexes: Sequence[int]) -> Outcome:
         """Write the inputs. `ids` of the Outcome has None for what was not stored. Raises Refused when nothing may be stored."""
@@ -52,7 +52,8 @@ class Call:
         ids: Any = tuple(self._ids.get(n) for n in indexes)
         by_index = lambda problem: problem.index  # noqa: E731 # a key of two sorts
         errors, warnings = sorted(self._errors, key=by_index), sorted(self._warnings, key=by_index)
-        return Outcome(ids, tuple(errors), tuple(warnings), self._tried)
+        alone = self._order.policy == "PER_ROW"
+        return Outcome(ids, tuple(errors), tuple(warnings), self._tried, self._held, alone=alone)
 
     async def _attempt(self, indexes: Sequence[int], order: Order) -> None:
         """Write these inputs in one piece."""
@@ -65,7 +66,8 @@ class Call:
         problem = problems(self._kit, drafts, self._order)
         wrong = {one.index for one in (*problem.errors, *problem.warnings)}
         self._note(problem)
-        self._all += sum(draft.tried for draft in drafts)
+        self._held += sum(draft.held for draft in drafts if draft.index not in wrong)  # an answer names them
+        self._all += sum(draft.tried for draft in drafts if draft.index not in wrong)
         self._ids |= {draft.index: draft.id for draft in drafts if draft.index not in wrong}
 
     def _note(self, problem: Outcome) -> None:
@@ -73,6 +75,8 @@ class Call:
         self._errors += problem.errors
         self._warnings += problem.warnings
         self._tried += problem.tried
+        self._held += problem.held
+        self._all += problem.tried + problem.held
 
     async def _each(self, indexes: Sequence[int]) -> None:
         """Write what is right: rows that are named as wrong are left out; a piece in which one is wrong is halved."""
@@ -106,7 +110,10 @@ class Call:
             errors, warnings = (
                 [msgspec.structs.replace(one, **at) for one in found] for found in (problem.errors, problem.warnings)
             )
-            problem, wrong = Outcome((), tuple(errors), tuple(warnings), problem.tried), set(piece)
+            problem, wrong = (
+                msgspec.structs.replace(problem, ids=(), errors=tuple(errors), warnings=tuple(warnings)),
+                set(piece),
+            )
         self._note(problem)
         return [[n for n in piece if n not in wrong]]
 

@@ -188,7 +188,7 @@ async def claim(
     ]
     every = [one for _, claims in wanted for one in claims]
     for draft, claims in wanted:
-        draft.tried = sum(kit.claims.is_sealed(draft.entity, one.unique) for one in claims)
+        draft.tried, draft.held = sum(kit.claims.is_sealed(draft.entity, one.unique) for one in claims), 0
     holders, rivals, seen = await _known(kit, reader, scope, drafts, every)
     found: list[Claimed] = []
     own: dict[bytes, UUID] = {}
@@ -203,6 +203,7 @@ async def claim(
             elif holder is None or holder == draft.id:
                 taken.append((draft, one, False, None))
             elif known:
+                draft.held += kit.claims.is_sealed(draft.entity, one.unique)
                 draft.faults.append(Fault("unique.taken", path, id=str(min(row for row in known if row is not None))))
             elif one.unique.on_hidden == "refuse":
                 draft.faults.append(Fault("unique.taken", path))

@@ -78,6 +78,8 @@ class Draft(msgspec.Struct, kw_only=True):
     flags: list[Flag] = []
     tried: int = 0
     """sealed keys that were compared with those of other rows."""
+    held: int = 0
+    """those of them that a row in sight holds."""
 
     def row(self) -> dict[str, Any]:
         """The row after the write with its implicit fields, as hooks and conditions see it."""
@@ -137,7 +139,8 @@ def refuse(kit: Kit, drafts: Sequence[Draft], order: Order) -> None:
 def problems(kit: Kit, drafts: Sequence[Draft], order: Order) -> Outcome:
     """What is wrong with rows, and what has to be confirmed, in the caller's language.
 
-    The answer tells something of every sealed key that was tried when nothing is stored, else of those of the wrong rows.
+    The answer tells something of every sealed key that was tried when nothing is stored, else of those of the wrong rows, of
+    which those that are held are told apart (core/decisions/0014).
     """
     errors: list[InputError] = []
     warnings: list[InputError] = []
@@ -146,8 +149,13 @@ def problems(kit: Kit, drafts: Sequence[Draft], order: Order) -> Outcome:
         asked = (fault for fault in draft.warnings if fault.code not in order.confirm)
         warnings += [kit.error(draft.index, fault, order.language, draft.at) for fault in asked]
     wrong = {one.index for one in (*errors, *warnings)}
-    told = (d.tried for d in drafts if order.policy == "ALL_OR_NOTHING" or d.index in wrong)
-    return Outcome((), tuple(errors), tuple(warnings), sum(told) if wrong else 0)
+    if not wrong:
+        return Outcome(alone=order.policy == "PER_ROW")
+    if order.policy == "ALL_OR_NOTHING":
+        return Outcome((), tuple(errors), tuple(warnings), sum(d.tried for d in drafts))
+    told = [d for d in drafts if d.index in wrong]
+    held = sum(d.held for d in told)
+    return Outcome((), tuple(errors), tuple(warnings), sum(d.tried for d in told) - held, held, alone=True)
 
 
 def settable(grants: Iterable[Grant], field: str) -> bool:

@@ -78,4 +78,4 @@ def _apart(outcome: Outcome) -> Outcome:
         tuple(msgspec.structs.replace(one, index=0, path=()) for one in found)
         for found in (outcome.errors, outcome.warnings)
     )
-    return Outcome((), errors, warnings, outcome.tried)
+    return msgspec.structs.replace(outcome, ids=(), errors=errors, warnings=warnings)

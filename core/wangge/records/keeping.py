@@ -99,4 +99,9 @@ async def visible_holders(kit: Kit, reader: Any, scope: Scope, drafts: Sequence[
                 held.setdefault(row, set()).update((holders[one.key_hash], *contested.get(one.key_hash, ())))
     rows = set().union(*held.values())
     seen = await kit.references.visible(reader, scope, drafts[0].entity, rows) if rows else set()
+    for draft in drafts:
+        told = {one.key_hash for one in claims[draft.id] if {holders.get(one.key_hash)} & seen}
+        draft.held = sum(
+            one.key_hash in told and kit.claims.is_sealed(draft.entity, one.unique) for one in claims[draft.id]
+        )
     return {row: known for row, found in held.items() if (known := found & seen)}

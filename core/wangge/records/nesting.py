@@ -14,7 +14,7 @@ from ..policy.scope import NOTHING, Scope, Shape
 from .aside import aside
 from .changing import change_all
 from .creating import draft_all, settle, store
-from .draft import Draft, Item, Order, settable, strict
+from .draft import Draft, Item, Order, Refused, settable, strict
 from .keeping import visible_holders
 from .kit import Kit
 from .locking import Asked
@@ -93,8 +93,21 @@ async def create_all(
             for n, wire in enumerate(below[d.id].wire.get(name) or ())
         ]
         if children:
-            await create_all(kit, connection, scope, nest.child, children, strict(order), records)
+            try:
+                await create_all(kit, connection, scope, nest.child, children, strict(order), records)
+            except Refused as refused:
+                raise _with_parents(refused, drafts, order) from None
     return drafts
+
+
+def _with_parents(refused: Refused, drafts: Sequence[Draft], order: Order) -> Refused:
+    """What is wrong with children, and the sealed keys of the rows that go with them: theirs were free."""
+    told = refused.outcome
+    wrong = {one.index for one in (*told.errors, *told.warnings)}
+    gone = (d.tried for d in drafts if order.policy == "ALL_OR_NOTHING" or d.index in wrong)
+    made = Refused(msgspec.structs.replace(told, tried=told.tried + sum(gone)))
+    made.inner = refused.inner
+    return made
 
 
 def _own(nested: Mapping[str, Nest], wire: Mapping[str, Any]) -> Mapping[str, Any]:

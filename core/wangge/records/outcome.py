@@ -31,7 +31,11 @@ class Outcome(msgspec.Struct, frozen=True):
     errors: tuple[InputError, ...] = ()
     warnings: tuple[InputError, ...] = ()
     tried: int = 0
-    """sealed keys of rows that were not stored: the answer tells something of them."""
+    """sealed keys of rows that were not stored: the answer tells something of them (core/decisions/0014)."""
+    held: int = 0
+    """where each row stands for itself: sealed keys that rows in sight hold, of which the answer tells."""
+    alone: bool = False
+    """whether each row stood for itself."""
 
 
 class StaleScope(RequestError):
