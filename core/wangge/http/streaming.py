@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -82,6 +83,9 @@ async def send_stream(
         await asyncio.gather(gone, stopped, sending, return_exceptions=True)
         if not whole and (abort := scope.get(ABORT)) is not None:
             abort()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await _gone(receive)
 
 
 async def send_once(sender: Send, form: Form, body: bytes) -> None:
