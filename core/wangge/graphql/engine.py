@@ -51,6 +51,7 @@ from .plans import (
     coerce,
     read_operation,
 )
+from .positions import Place, rights_of, seal
 from .previewing import previewing
 from .questions import question
 from .rates import Rates
@@ -339,6 +340,10 @@ class Engine:
             else:
                 roots.append(OtherRoot(key, kind, nodes, field))
         return Plan(tuple(roots))
+
+    def position(self, scope: Scope, epoch: int, value: int) -> str:
+        """A position as the caller would be given it, for the proof of the permissions."""
+        return seal(self._keys, scope, rights_of(scope), Place(epoch, value))
 
     def root_of(self, name: str) -> Root:
         """A handwritten root field."""

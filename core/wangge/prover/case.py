@@ -47,6 +47,7 @@ class Case:
         effort: int = 2,
         sample: int = 40,
         until: float | None = None,
+        position: Callable[[int, int], str] | None = None,
     ) -> None:
         self.login = login
         self.sight = sight
@@ -63,6 +64,8 @@ class Case:
         self._connection = connection
         self._report = report
         self._until = until
+        self.position = position
+        """a position of the account: (epoch, value) -> text."""
 
     async def naive(self, work: Callable[[], T]) -> T:
         """What the naive evaluator says, once all rows that it needs are read."""
@@ -72,6 +75,11 @@ class Case:
                 return work()
             except Missing as missing:
                 await self.rows.read(self._connection, missing)
+
+    async def fetch(self, sql: str, *args: Any) -> list[Any]:
+        """Rows as they are stored."""
+        self._in_time()
+        return list(await self._connection.fetch(sql, *args))
 
     async def matching(self, pairs: list[Pair], tree: Any = None) -> list[Pair]:
         """The rows that are listed and meet a filter, in order of id: row by row, so that what is missing costs one row."""

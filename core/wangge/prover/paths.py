@@ -13,6 +13,7 @@ from ..proof.rows import Raw
 from . import cells
 from .asks import NESTED, Asks
 from .case import Case, Pair
+from .changes import changes
 from .lists import arguments, limited, limits, listed, lists, query_of
 from .probes import Probe, Probes
 
@@ -255,5 +256,6 @@ PATHS: Mapping[str, Prove] = {
     "reveal": cells.reveals,
     "absent": cells.absences,
     "explain": cells.explanations,
+    "changes": changes,
 }
 """Every path of the API that reads rows; `schema` first, since the others ask only for what exists."""

@@ -71,6 +71,7 @@ async def prove(
         effort=effort,
         sample=sample,
         until=until,
+        position=lambda epoch, value: engine.position(subject.scope, epoch, value),
     )
     for name in paths:
         if tell is not None:
