@@ -176,7 +176,7 @@ def build(settings: Settings) -> Any:
             session_route(callers, scopes, deadline, engine.refusal, oidc),
             home_route(),
             console_route(console),
-            *health_routes(pool, scopes, ready),
+            *health_routes(pool, scopes, hub, ready),
         ],
         lifespan=[life],
         openapi_config=None,

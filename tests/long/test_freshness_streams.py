@@ -47,6 +47,7 @@ class Followed:
     def __init__(self, worker: int) -> None:
         self.worker = worker
         self.told: list[float] = []
+        self.begun = asyncio.Event()
         self.ended: float | None = None
         self.code = ""
 
@@ -66,6 +67,7 @@ class Followed:
             self.code = errors[0]["extensions"]["code"]
         else:
             self.told.append(time.monotonic())
+            self.begun.set()
 
 
 @asynccontextmanager
@@ -80,8 +82,7 @@ async def followed(served: Served, account: Account) -> AsyncIterator[list[Follo
         Load(served, Account(account.id, OFFICER, other.headers["authorization"][7:])).on(),
     ):
         async with asyncio.timeout(60):
-            while not all(one.told for one in streams):
-                await asyncio.sleep(0.05)  # until each has heard of one
+            await asyncio.gather(*(one.begun.wait() for one in streams))
         yield streams
     for task in tasks:
         task.cancel()
@@ -90,7 +91,7 @@ async def followed(served: Served, account: Account) -> AsyncIterator[list[Follo
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_streams_of_every_worker_end_within_a_second(served: Served, owner: Pool, ending: Ending) -> None:  # noqa: F811
+async def test_streams_of_every_worker_end_within_a_second(served: Served, owner: Pool, ending: Ending) -> None:
     account = await hire(served, owner, OWN if ending is take_the_rules else ROLE)
     async with followed(served, account) as streams:
         async with owner.transaction() as connection:

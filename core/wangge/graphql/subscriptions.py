@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import collections
 import time
-from collections.abc import Callable, Coroutine, Hashable, Iterable
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from ..crypto import Keys
@@ -24,11 +23,13 @@ from ..events.channel import Channel
 from ..identity.scopes import Credential
 from ..policy.scope import Scope
 from ..store.connection import LOST
+from .confirming import Rights, Seen
 from .engine import Engine
 from .exchange import Answer, Request, translated
-from .feeds import FIRST_ID, FeedPlan, Hit, after, changed, told
-from .positions import Place, check_kept, expired, open_position, seal
+from .feeds import FeedPlan, changed
+from .positions import Place, check_kept, expired, open_position
 from .streams import Stream
+from .telling import Teller, order
 from .watching import Member, is_end, scope_of
 
 log = structlog.get_logger("wangge.subscriptions")
@@ -36,6 +37,10 @@ TICK = 0.4
 """seconds between two looks at the rights of members to whom nothing happens."""
 AT_ONCE = 500
 """events that one statement looks at."""
+SIDE_BY_SIDE = 4
+"""groups that are told at a time."""
+LONGEST = 60.0
+"""seconds that telling one group may take."""
 MOST_OF_ACCOUNT = 200
 """subscriptions that one account may hold open in one process."""
 PRESENT = "SELECT epoch, value FROM wangge.position ORDER BY epoch DESC LIMIT 1"
@@ -67,9 +72,10 @@ class Hub:
         self._keys = keys
         self._channel = channel
         self._most = most
+        self._teller = Teller(engine.reader, keys)
+        self._rights = Rights(pool, scopes)
         self._groups: dict[Hashable, Group] = {}
         self._members: dict[Stream, Member] = {}
-        self._guards: dict[int, tuple[Credential, Callable[[RequestError], None]]] = {}
         self._held: collections.Counter[UUID] = collections.Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
@@ -98,9 +104,7 @@ class Hub:
     def guard(self, credential: Credential, end: Callable[[RequestError], None]) -> Callable[[], None]:
         """Have `end` called when the token, session or account of a connection ends; returns what takes that back."""
         self._begin()
-        number = id(end)
-        self._guards[number] = (credential, end)
-        return lambda: self._guards.pop(number, None) and None
+        return self._rights.guard(credential, end)
 
     async def close(self) -> None:
         """Tell nobody any more."""
@@ -132,7 +136,11 @@ class Hub:
         self._members[member.stream] = member
         self._held[credential.account] += 1
         if watch.after is None:
-            await self._enter(member)
+            try:
+                await self._enter(member)
+            except BaseException:
+                member.stream.end()
+                raise
         else:
             self._start(self._enter(member))
         return member.stream
@@ -203,7 +211,7 @@ class Hub:
             if not member.has_same_rights(await scope_of(self._scopes, member.credential)):
                 continue
             for hit in hits:
-                self._tell(plan, hit, [member])
+                self._teller.tell(plan, hit, [member])
             member.place = (
                 reached if head["count"] == AT_ONCE else Place(member.place.epoch, max(to, member.place.value))
             )
@@ -254,38 +262,32 @@ class Hub:
 
     async def _look_at_rights(self) -> None:
         """End what has lost its right, and have others go on under their new ones, also while nothing happens to them."""
-        for credential, end in list(self._guards.values()):
-            try:
-                await scope_of(self._scopes, credential)
-            except RequestError as error:
-                if not is_end(error):
-                    raise
-                end(error)
-        for member in list(self._members.values()):
-            await self._confirmed([member], member.place)
+        seen = await self._rights.look(member.credential for member in self._members.values())
+        await self._confirmed(list(self._members.values()), None, seen)
 
-    async def _confirmed(self, members: Iterable[Member], place: Place) -> list[Member]:
-        """The members whose rights are what they were; the others end, or go on by themselves after `place`."""
-        kept = []
+    async def _confirmed(
+        self, members: Iterable[Member], place: Place | None, seen: Seen | None = None
+    ) -> list[Member]:
+        """The members whose rights are what they were; the others end, or go on by themselves after `place` or their own."""
+        kept, seen = [], seen if seen is not None else {}
         for member in members:
-            try:
-                scope = await scope_of(self._scopes, member.credential)
-            except RequestError as error:
-                if not is_end(error):
-                    raise
-                member.stream.end(error)
-                continue
-            if member.stream.closed:
-                continue
-            if member.has_same_rights(scope):
-                kept.append(member)
-                continue
-            group = self._groups.get(member.watch.key)
-            if group is not None and member in group.members:  # else it is on its way and looks itself
-                group.members.discard(member)
-                member.place = max(member.place, place, Place(self._epoch, group.value), key=_order)
-                self._start(self._renew(member, scope))
+            scope = await self._rights.scope(member.credential, seen)
+            if isinstance(scope, RequestError):
+                member.stream.end(scope)
+            elif not member.stream.closed:
+                if member.has_same_rights(scope):
+                    kept.append(member)
+                else:
+                    self._part(member, scope, place or member.place)
         return kept
+
+    def _part(self, member: Member, scope: Scope, place: Place) -> None:
+        """Have a member go on by itself under other rights; one that is on its way to a group looks for itself."""
+        group = self._groups.get(member.watch.key)
+        if group is not None and member in group.members:
+            group.members.discard(member)
+            member.place = max(member.place, place, Place(self._epoch, group.value), key=order)
+            self._start(self._renew(member, scope))
 
     async def _renew(self, member: Member, scope: Scope) -> None:
         """Go on under other rights."""
@@ -312,13 +314,27 @@ class Hub:
             return
         rows = await self._pool.fetch(TOUCHED, self._epoch, min(group.value for _, group in behind), to)
         last = {row["entity"]: row["last"] for row in rows}
-        for key, group in behind:
-            async with group.lock:
+        slots = asyncio.Semaphore(SIDE_BY_SIDE)
+        await asyncio.gather(*(self._bring_up(key, group, last, to, slots) for key, group in behind))
+
+    async def _bring_up(
+        self, key: Hashable, group: Group, last: Mapping[str, int], to: int, slots: asyncio.Semaphore
+    ) -> None:
+        """Tell one group what is new; where its statement fails, its own members are told so, and no others wait."""
+        async with slots, group.lock:
+            try:
                 if any(last.get(kind, 0) > group.value for kind in group.plan.feed.kinds):
-                    await self._deliver(group, to)
+                    async with asyncio.timeout(LONGEST):
+                        await self._deliver(group, to)
                 group.value = max(group.value, to)
-            if not group.members and self._groups.get(key) is group:
-                del self._groups[key]
+            except (RequestError, *LOST) as error:
+                log.warning("subscriptions_wait", error=f"{type(error).__name__}: {error}")
+            except Exception as error:
+                told = translated(error)
+                for member in list(group.members):
+                    member.stream.end(told)
+        if not group.members and self._groups.get(key) is group:
+            del self._groups[key]
 
     async def _deliver(self, group: Group, to: int) -> None:
         """Tell the members of one group what is new up to a position."""
@@ -338,35 +354,8 @@ class Hub:
             found = {member for hit in hits for member in listeners[hit.caller]}
             still = set(await self._confirmed(found, place))
             for hit in hits:
-                self._tell(plan, hit, [member for member in listeners[hit.caller] if member in still])
+                self._teller.tell(plan, hit, [member for member in listeners[hit.caller] if member in still])
                 await asyncio.sleep(0)
             if head["count"] < AT_ONCE:
                 return
             place = reached
-
-    def _tell(self, plan: FeedPlan, hit: Hit, members: list[Member]) -> None:
-        """Put one change into the streams of members, once it is recorded who reads it."""
-        reader, shared = self._engine.reader, b""
-        for member in members:
-            if not _is_after(member.place, hit) or member.stream.closed:
-                continue
-            place = after(member.place, hit)
-            if plan.personal or not shared:
-                node = reader.resolved(hit.node, member.scope, marks=plan.feed.marks)
-                at = seal(self._keys, member.scope, member.rights, place) if plan.personal else ""
-                key = msgspec.json.encode(member.watch.name)
-                shared = b'{"data":{' + key + b":" + told(plan, hit, node, at) + b"}}"
-            if hit.notes:
-                reader.record(member.scope, plan.feed.noted, member.watch.why, hit.notes)
-            member.place = place
-            member.stream.put(shared)
-
-
-def _order(place: Place) -> tuple[int, UUID]:
-    """The order of places; one without a row is behind all rows of its position."""
-    return place.value, place.row or UUID(int=2**128 - 1)
-
-
-def _is_after(place: Place, hit: Hit) -> bool:
-    """Whether a change comes after a place."""
-    return (hit.position, hit.sub or FIRST_ID) > _order(place)

@@ -11,12 +11,13 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
+from ..graphql.subscriptions import Hub
 from ..identity.scopes import Scopes
 from .messages import send as answer
 from .messages import send_json
 
 
-def health_routes(pool: Any, scopes: Scopes, ready: list[bool]) -> list[ASGIRouteHandler]:
+def health_routes(pool: Any, scopes: Scopes, hub: Hub, ready: list[bool]) -> list[ASGIRouteHandler]:
     """The three routes; `ready` is emptied when the process drains."""
     began = time.time()
 
@@ -33,7 +34,7 @@ def health_routes(pool: Any, scopes: Scopes, ready: list[bool]) -> list[ASGIRout
     async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
         lines = [
             line
-            for name, kind, text, value in _measures(began, scopes)
+            for name, kind, text, value in _measures(began, scopes, hub)
             for line in (f"# HELP wangge_{name} {text}", f"# TYPE wangge_{name} {kind}", f"wangge_{name} {value}")
         ]
         await answer(send, 200, ("\n".join(lines) + "\n").encode(), "text/plain; version=0.0.4; charset=utf-8")
@@ -41,7 +42,7 @@ def health_routes(pool: Any, scopes: Scopes, ready: list[bool]) -> list[ASGIRout
     return [healthz, readyz, metrics]
 
 
-def _measures(began: float, scopes: Scopes) -> list[tuple[str, str, str, str]]:
+def _measures(began: float, scopes: Scopes, hub: Hub) -> list[tuple[str, str, str, str]]:
     """(name, kind, help, value): of the one process that answers, which `process_id` names."""
     return [
         ("start_time_seconds", "gauge", "Start of this process.", f"{began:.3f}"),
@@ -54,6 +55,13 @@ def _measures(began: float, scopes: Scopes) -> list[tuple[str, str, str, str]]:
             str(scopes.ended),
         ),
         ("shapes_built_total", "counter", "Shapes built.", str(scopes.memory.built)),
+        ("subscriptions_open", "gauge", "Subscriptions that are open.", str(hub.open_streams)),
+        (
+            "subscription_statements_total",
+            "counter",
+            "Statements that matched changes with subscriptions.",
+            str(hub.statements),
+        ),
     ]
 
 

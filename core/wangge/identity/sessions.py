@@ -46,6 +46,8 @@ WHERE e.id = $1 AND e.ended_at IS NULL AND e.expires_at > clock_timestamp() AND 
 SEE = (
     "UPDATE wangge.session SET seen_at = clock_timestamp() WHERE id = $1 AND seen_at < clock_timestamp() - $2::interval"
 )
+UNUSED = """SELECT id FROM wangge.session WHERE id = ANY($1::uuid[])
+AND coalesce(seen_at, created_at) <= clock_timestamp() - $2::interval"""
 LOGIN = "SELECT login FROM wangge.account WHERE id = $1"
 PENDING = """SELECT EXISTS (SELECT 1 FROM wangge.secret WHERE owner_id = $1 AND kind = 'first_password') AS first_password,
   EXISTS (SELECT 1 FROM wangge.secret WHERE owner_id = $1 AND kind = 'totp') AS second_factor,
@@ -131,6 +133,11 @@ async def end_session(
         who = actor or signing(row["login"], row["account"], address)
         await note(connection, who, action, "wangge.session", session, revision=row["revision"], changes=changes)
     await connection.fetchval("SELECT wangge.touch('token', $1)", f"token:{session}")
+
+
+async def idle_sessions(pool: Any, sessions: list[UUID]) -> set[UUID]:
+    """Those of the sessions that nobody used for so long that they have ended."""
+    return {row["id"] for row in await pool.fetch(UNUSED, sessions, IDLE)}
 
 
 class SignedIn(msgspec.Struct, frozen=True):

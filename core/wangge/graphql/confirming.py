@@ -1,0 +1,70 @@
+"""The rights of those who hold connections and streams open, looked at again and again: once for each of them, whatever they hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from ..errors import RequestError
+from ..identity.scopes import Credential
+from ..identity.sessions import ended, idle_sessions
+from ..policy.scope import Scope
+from .watching import is_end, scope_of
+
+IDLE_LOOK = 60.0
+"""seconds between two looks for sessions that nobody uses any more."""
+Seen: TypeAlias = dict[Credential, Scope | RequestError]
+"""the Scope of a credential, or what ended it, as one look found it."""
+
+
+class Rights:
+    """Asks for the Scopes of credentials, and ends connections that have lost theirs."""
+
+    def __init__(self, pool: Any, scopes: Any) -> None:
+        self._pool = pool
+        self._scopes = scopes
+        self._guards: dict[int, tuple[Credential, Callable[[RequestError], None]]] = {}
+        self._looked = time.monotonic()
+
+    def guard(self, credential: Credential, end: Callable[[RequestError], None]) -> Callable[[], None]:
+        """Have `end` called when the token, session or account of a connection ends; returns what takes that back."""
+        number = id(end)
+        self._guards[number] = (credential, end)
+
+        def free() -> None:
+            self._guards.pop(number, None)
+
+        return free
+
+    async def look(self, streams: Iterable[Credential]) -> Seen:
+        """End the connections whose right has ended; what was found, for those of streams too. Raises Unavailable."""
+        guards = list(self._guards.values())
+        seen = await self._unused({*streams, *(credential for credential, _ in guards)})
+        for credential, end in guards:
+            found = await self.scope(credential, seen)
+            if isinstance(found, RequestError):
+                end(found)
+        return seen
+
+    async def scope(self, credential: Credential, seen: Seen) -> Scope | RequestError:
+        """The Scope of a credential, or what ended it. Raises Unavailable."""
+        found = seen.get(credential)
+        if found is None:
+            try:
+                found = await scope_of(self._scopes, credential)
+            except RequestError as error:
+                if not is_end(error):
+                    raise
+                found = error
+            seen[credential] = found
+        return found
+
+    async def _unused(self, held: set[Credential]) -> Seen:
+        """What ends the streams of sessions that nobody used for long: an open stream is no use of a session."""
+        if time.monotonic() - self._looked < IDLE_LOOK:
+            return {}
+        self._looked = time.monotonic()
+        sessions = [credential.session for credential in held if credential.session is not None]
+        idle = await idle_sessions(self._pool, sessions) if sessions else set()
+        return {credential: ended() for credential in held if credential.session in idle}
