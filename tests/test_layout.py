@@ -65,6 +65,8 @@ FOREIGN = {
     "pgqueuer": {"events"},
     "minio": {"files"},
     "urllib3": {"files"},
+    "PIL": {"files"},
+    "multipart": {"http"},
     "uvicorn": {"worker", "http"},
     "uvloop": {"worker", "commands"},
     "casbin": {"policy"},

@@ -17,12 +17,17 @@ from .documents.book import Documents
 from .events.channel import Channel
 from .events.jobs import Handler, Jobs
 from .events.sequencer import Sequencer
+from .files.collecting import collect
+from .files.objects import Objects
+from .files.uploads import Uploads
 from .graphql.engine import Engine
+from .graphql.file_links import FileLinks
 from .graphql.subscriptions import Hub
 from .http.api import api_route
 from .http.callers import Callers
 from .http.console import Console, console_route, home_route
 from .http.deadline import deadline_of
+from .http.files import Files, files_route
 from .http.graphql import graphql_route
 from .http.headers import secured
 from .http.health import health_routes
@@ -71,6 +76,8 @@ class Parts(msgspec.Struct, frozen=True):
     engine: Engine
     database: Database
     records: Records
+    uploads: Uploads
+    objects: Objects | None
 
 
 def compose(settings: Settings, *, limits: RoleLimits | None = None) -> Parts:
@@ -88,6 +95,8 @@ def compose(settings: Settings, *, limits: RoleLimits | None = None) -> Parts:
     scopes.dropped += [tokens.forget, sessions.forget, lambda _: keys.expect(scopes.world.counters.get("key", 0))]
     records = Records(pool, catalog, hooks, keys, scopes.clock.now)
     reads = Reads(pool, settings.home / "journal", scopes.clock.now)
+    objects = Objects(runtime.s3, settings.s3_public_url) if runtime.s3 is not None else None
+    uploads = Uploads(pool, keys, objects)
     engine = Engine(
         catalog,
         pool,
@@ -99,8 +108,9 @@ def compose(settings: Settings, *, limits: RoleLimits | None = None) -> Parts:
         settings.oidc_issuer,
         limits=limits,
         requests=settings.requests,
+        uploads=uploads,
     )
-    return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database, records)
+    return Parts(pool, keys, scopes, tokens, sessions, reads, engine, runtime.database, records, uploads, objects)
 
 
 def _retention(records: Records) -> Handler:
@@ -132,6 +142,16 @@ def _repeats(pool: Pool) -> Handler:
     return work
 
 
+def _uploads(pool: Pool, objects: Objects | None) -> Handler:
+    """The nightly job that removes uploads that nobody used, and contents of files that are gone."""
+
+    async def work(_: bytes) -> None:
+        if objects is not None:
+            await collect(pool, objects)
+
+    return work
+
+
 def build(settings: Settings) -> Any:
     """The application of one worker; raises WanggeError when schemas, modules or services are wrong."""
     configure(settings.log_level)
@@ -142,6 +162,8 @@ def build(settings: Settings) -> Any:
     console = Console(STATIC)
     deadline = deadline_of(settings.request_seconds)
     oidc = oidc_of(settings, pool, parts.keys, parts.sessions, scopes.clock.now)
+    held = FileLinks(engine.catalog, engine.reader)
+    files = Files(pool, parts.keys, callers, scopes, parts.uploads, held, engine.refusal)
     ready: list[bool] = []
     hub = Hub(engine, pool, scopes, parts.keys, Channel(parts.database))
 
@@ -152,6 +174,7 @@ def build(settings: Settings) -> Any:
             "retention": _retention(parts.records),
             "cubes": _cubes(pool, engine.catalog),
             "repeats": _repeats(pool),
+            "uploads": _uploads(pool, parts.objects),
         }
         jobs = Jobs(parts.database, work, nightly=tuple(work) if settings.nightly else ())
         async with pool:
@@ -168,11 +191,14 @@ def build(settings: Settings) -> Any:
             await parts.reads.close()
             await sequencer.close()
             await scopes.close()
+            if parts.objects is not None:
+                parts.objects.close()
 
     app = Litestar(
         route_handlers=[
-            graphql_route(Serving(engine, hub, scopes, callers, documents, deadline), console),
+            graphql_route(Serving(engine, hub, scopes, callers, documents, files, deadline), console),
             api_route(engine, scopes, callers, documents, deadline),
+            files_route(files, deadline),
             session_route(callers, scopes, deadline, engine.refusal, oidc),
             home_route(),
             console_route(console),

@@ -36,6 +36,10 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "database_url": ("WANGGE_DATABASE_URL", "postgresql://user:password@host:5432/name of a PostgreSQL 18 or newer"),
     "database_owner_url": ("WANGGE_DATABASE_OWNER_URL", "the same database as a user who may create schemas"),
     "s3_url": ("WANGGE_S3_URL", "http(s)://access-key:secret-key@host:port/bucket-prefix of an S3 service"),
+    "s3_public_url": (
+        "WANGGE_S3_PUBLIC_URL",
+        "http(s)://host:port/bucket at which clients reach the S3 service, for direct uploads",
+    ),
     "key_file": ("WANGGE_KEY_FILE", "a key file, made by `wangge doctor --new-key FILE`"),
     "second_factor": ("WANGGE_SECOND_FACTOR", "who needs a second factor: nobody, administrators or everyone"),
     "key": ("WANGGE_KEY", "the text of a key file"),
@@ -74,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None = None
     database_owner_url: str | None = None
     s3_url: str | None = None
+    s3_public_url: str | None = None
     key_file: Path | None = None
     second_factor: SecondFactorFor = "nobody"
     key: str | None = None
@@ -108,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             database_url=_url("database_url", given["database_url"], ("postgresql", "postgres")),
             database_owner_url=_url("database_owner_url", given["database_owner_url"], ("postgresql", "postgres")),
             s3_url=_url("s3_url", given["s3_url"], ("http", "https")),
+            s3_public_url=_url("s3_public_url", given["s3_public_url"], ("http", "https")),
             key_file=_file(given["key_file"]),
             second_factor=_second_factor(given["second_factor"]),
             key=given["key"] or None,

@@ -12,7 +12,7 @@ from wangge.records.kit import sentences
 
 CORE = Path(__file__).parents[2] / "core" / "wangge"
 CODE = re.compile(
-    r"(?:Invalid|Denied|Unauthenticated|Throttled|Unavailable|Conflict|BadRequest|WrongMethod|WrongType|NotAcceptable|TooLarge|Rejected|StaleScope)"
+    r"(?:Invalid|Denied|Unauthenticated|Throttled|Unavailable|Conflict|BadRequest|WrongMethod|WrongType|NotAcceptable|TooLarge|NotThere|NoForm|NoSuchPart|BadForm|Rejected|StaleScope)"
     r"\(\s*\"([a-z_]+\.[a-z_]+)\""
 )
 PRIVATE = {"account.login_taken", "request.disconnected", "filter.invalid"}
@@ -23,7 +23,7 @@ def test_every_code_has_a_sentence_in_both_languages() -> None:
     known = {**sentences(load_model([m.folder for m in discover()])), **own_sentences()}
     used = {
         code
-        for room in ("graphql", "sql", "identity", "http", "records", "store", "modules")
+        for room in ("graphql", "sql", "identity", "http", "records", "store", "modules", "files")
         for path in (CORE / room).rglob("*.py")
         for code in CODE.findall(path.read_text("utf-8"))
     }

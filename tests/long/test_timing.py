@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import shutil
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.long.served import OFFICER, Served
 from tests.long.timing import PAIRS, Caller, Timing, compare
+from wangge.crypto import load_keys
+from wangge.files.links import Bearer, Holder, Links
 from wangge.values import uuid7
 
 pytestmark = pytest.mark.long
@@ -107,6 +111,20 @@ def test_a_reference_to_a_hidden_row_is_refused_as_fast_as_one_to_nothing(served
         return asking.post("/graphql", {"query": REFER, "variables": {"i": {**given, "component": id_}}})
 
     check("reference", compare(ask, hidden_ids(served, "urban_management.component"), missing_ids()))
+    asking.close()
+
+
+def test_a_link_to_a_file_that_is_hidden_gives_nothing_as_fast_as_one_to_nothing(served: Served) -> None:
+    """Links as the server seals them, for an account that does not see the row, and to rows that never were."""
+    (account,) = served.sql(f"SELECT id FROM wangge.account WHERE login = '{OFFICER}'")
+    links = Links(load_keys(served.home), lambda: dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+    asking = caller(served)
+
+    def ask(row: Any) -> tuple[float, bytes]:
+        holder = Holder("urban_management.incident", "photosBefore", UUID(row), uuid7())
+        return asking.get(links.make(holder, Bearer(UUID(account[0])), small=False, purpose=None))
+
+    check("file link", compare(ask, hidden_ids(served, "casework.case"), missing_ids()))
     asking.close()
 
 

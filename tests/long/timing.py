@@ -42,9 +42,15 @@ class Caller:
 
     def post(self, path: str, body: Any) -> tuple[float, bytes]:
         """The seconds of one request, and its status and body."""
-        text = json.dumps(body).encode()
+        return self._ask("POST", path, json.dumps(body).encode())
+
+    def get(self, path: str) -> tuple[float, bytes]:
+        """As `post`, without a body."""
+        return self._ask("GET", path, None)
+
+    def _ask(self, method: str, path: str, text: bytes | None) -> tuple[float, bytes]:
         began = time.perf_counter()
-        self._connection.request("POST", path, text, self._headers)
+        self._connection.request(method, path, text, self._headers)
         answer = self._connection.getresponse()
         told = answer.read()
         return time.perf_counter() - began, b"%d %s" % (answer.status, told)

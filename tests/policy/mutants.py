@@ -243,7 +243,7 @@ OF_SCHEMA = (
     Mutant("types of one part", SCHEMA, "shown = [f for f in field.fields if all(", "shown = [f for f in field.fields if True or all("),
     Mutant("removedAt for all", SCHEMA, 'if kinds and all(self.rights(k).grants("list_removed") for k in kinds):', "if kinds:"),
     Mutant("lists under get", SCHEMA, "if self.kinds(name, \"list\"):", "if self.kinds(name, \"get\"):"),
-    Mutant("by id under list in the schema", SCHEMA, "if self.kinds(name, \"get\"):", "if self.kinds(name, \"list\"):"),
+    Mutant("by id under list in the schema", SCHEMA, "if name != FILE and self.kinds(name, \"get\"):", "if name != FILE and self.kinds(name, \"list\"):"),
     Mutant("filters by masked fields", INPUTS, 'self._b.rights(k).best("list", field) == Level.CLEAR', 'self._b.rights(k).best("list", field) > Level.HIDDEN'),
     Mutant("filters by what get shows", INPUTS, 'self._b.rights(k).best("list", field) == Level.CLEAR', 'self._b.rights(k).best("get", field) == Level.CLEAR'),
     Mutant("filters of some kinds", INPUTS, "return bool(kinds) and all(", "return bool(kinds) and any("),

@@ -34,6 +34,7 @@ from wangge.prover.paths import PATHS
 from wangge.prover.prove import Subject, prove
 from wangge.prover.report import Report
 from wangge.store.apply import apply_model
+from wangge.store.clock import DatabaseClock
 from wangge.store.connection import connect
 from wangge.store.database import Database
 from wangge.store.pool import Pool
@@ -63,6 +64,9 @@ class Stored:
 
     world: World
     roles: Roles
+
+    def __init__(self) -> None:
+        self.clock = DatabaseClock()
 
     async def policy(self, roles: Iterable[str] | None = None) -> World:
         """The World has the rules of all roles."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from tests.records.test_changing import person, residence
 from tests.records.test_creating import id_number, room
-from tests.records.test_kinds import FILE
+from tests.records.test_kinds import give, some_files
 from tests.records.world import City
 from wangge.audit.linker import Linker
 from wangge.audit.verify import verify
@@ -168,13 +168,10 @@ async def test_of_an_erased_residence_the_person_follows_and_files_that_others_h
 
 
 async def test_files_go_with_the_last_row_that_holds_them(city: City) -> None:
-    scope, own, shared = city.scope("city", actions=ACTIONS), uuid4(), uuid4()
-    place = city.areas["north_1"]
-    owner = await connect(city.pool.database, "owner")
-    for file in (own, shared):
-        await owner.execute(FILE, file, place.id, place.ord, place.district)
-    await owner.close()
-    cases = [await incident(city, [own, shared]), await incident(city, [shared])]
+    scope = city.scope("city", actions=ACTIONS)
+    own, shared = await some_files(city, 2)
+    cases = [await incident(city, [own, shared])]
+    cases.append(await incident(city, [shared]))  # as nobody can who only writes: an import may
     files = "SELECT id FROM wangge.file WHERE id = ANY($1::uuid[])"
     await city.records.erase(scope, "urban_management.incident", cases[0], "到期")
     assert [row[0] for row in await city.pool.fetch(files, [own, shared])] == [shared]
@@ -191,6 +188,8 @@ async def incident(city: City, photos: list[UUID]) -> UUID:
         "description": "占道经营", "location": {"lon": 106.7, "lat": 26.6}, "state": "CLOSED_SELF",
         "closedAt": "2099-01-01T00:00:00+08:00", "photosBefore": [{"role": "near", "file": each} for each in photos],
     }  # fmt: skip
-    made = await city.records.create(city.scope("city"), "urban_management.incident", [wire])
+    scope = city.scope("city")
+    await give(city, scope, photos)
+    made = await city.records.create(scope, "urban_management.incident", [wire])
     assert made.errors == (), made.errors
     return made.ids[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from tests.records.world import LAB, City, discovered, make_city
 from wangge.crypto import Keys
 from wangge.errors import Denied
 from wangge.model.identifiers import check_of_credit_code
+from wangge.policy.scope import Scope
 from wangge.store.connection import connect
 from wangge.store.database import Database
 from wangge.store.pool import Pool
@@ -26,9 +27,10 @@ SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 RING = {"type": "Polygon", "coordinates": [[[106.6, 26.5], [106.8, 26.5], [106.8, 26.7], [106.6, 26.5]]]}
 CREDIT = "91520100MA6DJ0000"
 FILE = (
-    "INSERT INTO wangge.file (id, revision, created_at, updated_at, area_id, area_ord, district_id, sha256, media_type, bytes) "
-    "VALUES ($1, 1, now(), now(), $2, $3, $4, 'x', 'image/jpeg', 1)"
+    "INSERT INTO wangge.file (id, revision, created_at, updated_at, sha256, media_type, bytes) "
+    "VALUES ($1, 1, now(), now(), 'x', 'image/jpeg', 1)"
 )
+UPLOAD = "INSERT INTO wangge.upload (file, account, until, bytes) VALUES ($1, $2, now() + interval '1 hour', 1)"
 UNIT = (
     "INSERT INTO wangge.unit (id, revision, created_at, updated_at, code, name, kind, ord, ord_end) "
     "VALUES ($1, 1, now(), now(), $2, $2, 'station', $3, $3)"
@@ -44,15 +46,27 @@ async def lab(empty_database: Database, keys: Keys) -> AsyncIterator[City]:
         yield City(model, areas, pool, keys)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="module")
 async def files(lab: City) -> list[UUID]:
-    """Two files in the north."""
-    made, area = [uuid7(), uuid7()], lab.areas["north_1"]
-    owner = await connect(lab.pool.database, "owner")
+    """Files, each for one place."""
+    return await some_files(lab, 6)
+
+
+async def some_files(city: City, number: int) -> list[UUID]:
+    """New files that nobody may use yet."""
+    made = [uuid7() for _ in range(number)]
+    owner = await connect(city.pool.database, "owner")
     for each in made:
-        await owner.execute(FILE, each, area.id, area.ord, area.district)
+        await owner.execute(FILE, each)
     await owner.close()
     return made
+
+
+async def give(city: City, scope: Scope, files: Iterable[UUID]) -> None:
+    """Let the caller use files that no row holds, as if they had just been uploaded."""
+    for each in files:
+        await city.pool.execute("DELETE FROM wangge.upload WHERE file = $1", each)
+        await city.pool.execute(UPLOAD, each, scope.actor.account)
 
 
 async def cases(lab: City, files: list[UUID]) -> dict[str, tuple[Any, Any, Any]]:
@@ -91,13 +105,13 @@ async def cases(lab: City, files: list[UUID]) -> dict[str, tuple[Any, Any, Any]]
         ),
         "polygon": (RING, RING, None),
         "file": (str(files[0]), files[0], str(files[1])),
-        "files": ([str(files[0])], [files[0]], [str(files[1]), str(files[0])]),
+        "files": ([str(files[2])], [files[2]], [str(files[3]), str(files[2])]),
         "photos": (
-            [{"file": str(files[0]), "role": "near"}],
-            [{"file": files[0], "role": "near"}],
-            [{"file": str(files[0]), "role": "far"}],
+            [{"file": str(files[4]), "role": "near"}],
+            [{"file": files[4], "role": "near"}],
+            [{"file": str(files[4]), "role": "far"}],
         ),
-        "signature": (str(files[0]), files[0], None),
+        "signature": (str(files[5]), files[5], None),
         "json": ({"a": [1, 2.5, None]}, {"a": [1, 2.5, None]}, [1]),
         "phone": ("13812345678", "13812345678", "13900000000"),
         "idNumber": (id_number(5), id_number(5), id_number(6)),
@@ -111,6 +125,7 @@ async def test_every_kind_comes_back_as_it_was_given(lab: City, files: list[UUID
     table = await cases(lab, files)
     wire = {name: given for name, (given, _, _) in table.items()}
     scope = lab.scope("north")
+    await give(lab, scope, files)
     made = await lab.records.create(scope, "lab.thing", [{**wire, "area": str(lab.areas["north_1"].id)}])
     assert made.errors == ()
     rows = await lab.records.kit.rows.load(lab.pool, "lab.thing", made.ids)
@@ -121,6 +136,7 @@ async def test_every_kind_comes_back_as_it_was_given(lab: City, files: list[UUID
 
 async def test_every_kind_can_be_changed_alone(lab: City, files: list[UUID]) -> None:
     scope, table = lab.scope("north"), await cases(lab, files)
+    await give(lab, scope, files)
     for name, (given, _, other) in table.items():
         made = await lab.records.create(scope, "lab.thing", [{name: given, "area": str(lab.areas["north_1"].id)}])
         changed = await lab.records.update(scope, "lab.thing", made.ids[0], {name: other}, 1)

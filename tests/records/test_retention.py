@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 import pytest_asyncio
@@ -18,11 +18,10 @@ from tests.records.keeper import Moment
 from tests.records.test_changing import person, residence
 from tests.records.test_creating import id_number, room
 from tests.records.test_erasing import everything, verified
-from tests.records.test_kinds import FILE
+from tests.records.test_kinds import give, some_files
 from tests.records.world import LAB, City, discovered, make_city
 from wangge.crypto import Keys
 from wangge.records.retention import Schedule
-from wangge.store.connection import connect
 from wangge.store.database import Database
 from wangge.store.pool import Pool
 
@@ -62,13 +61,12 @@ async def seed(city: City) -> None:
         assert (await city.records.update(scope, "base.person", who, {"name": f"测试新{text}"})).errors == ()
     for date, _ in moments("base.residence"):
         await residence(city, await person(city), where, validFrom="2010-01-01", validTo=date)
-    owner, area = await connect(city.pool.database, "owner"), city.areas["north_1"]
+    area = city.areas["north_1"]
     for date, word in moments("lab.trace"):
-        file = uuid4()
-        await owner.execute(FILE, file, area.id, area.ord, area.district)
+        (file,) = await some_files(city, 1)
+        await give(city, scope, [file])
         wire = {"area": area.id, "text": f"踪{word}", "note": f"迹{word}", "seen": date, "file": file}
         assert (await city.records.create(scope, "lab.trace", [wire])).errors == ()
-    await owner.close()
     for date, word in moments("urban_management.incident"):
         wire = {
             "area": area.id, "kind": "EVENT", "category": "E-01-02", "duty": "6", "source": "STAFF",

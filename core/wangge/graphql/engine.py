@@ -21,6 +21,7 @@ from ..audit.entries import append
 from ..audit.reads import Reads
 from ..crypto import Keys
 from ..errors import Denied, Invalid, RequestError, Throttled
+from ..files.uploads import Uploads
 from ..model.role_limits import RoleLimits
 from ..model.types import Model
 from ..modules.hooks import Hooks
@@ -31,7 +32,19 @@ from ..records.outcome import StaleScope
 from ..sql.ast import ById, Connection
 from ..sql.catalog import Catalog
 from ..sql.compile import compile_root
-from . import access, administration, approving, cursors, differences, identities, me, my_data, role_limits, rules
+from . import (
+    access,
+    administration,
+    approving,
+    cursors,
+    differences,
+    identities,
+    me,
+    my_data,
+    role_limits,
+    rules,
+    uploading,
+)
 from .arguments import Variables, arguments
 from .exchange import ACCOUNT, Answer, NeedsPost, NeedsStream, Request, body, plain_error
 from .feeds import FeedPlan, Pages, changed_root, plan_feed
@@ -88,6 +101,7 @@ class Engine:
         *,
         limits: RoleLimits | None = None,
         requests: int = RoleLimits().requests,
+        uploads: Uploads | None = None,
     ) -> None:
         """`issuer` is the OpenID provider whose people may be linked to accounts.
 
@@ -104,8 +118,9 @@ class Engine:
         self._records = records
         self.refusal = Refusals(records.kit.sentences)
         self._handwritten = _convert(hooks, catalog.model)
-        self.reader = Reader(pool, keys, reads, hooks.computed_fields())
+        self.reader = Reader(pool, keys, reads, hooks.computed_fields(), scopes.clock.now)
         self.pages = Pages(pool, self.reader, keys)
+        self.uploads = uploads
         self.built = 0
         """schemas made so far."""
         self._schemas = Lru(KEPT_SCHEMAS)
@@ -359,6 +374,7 @@ CORE_FIELDS: tuple[tuple[type | None, type | None], ...] = (
     (differences.Query, rules.Mutation),
     (my_data.Query, my_data.Mutation),
     (None, role_limits.Mutation),
+    (None, uploading.Mutation),
 )
 """the core's own root fields: (Query, Mutation) of a file each."""
 

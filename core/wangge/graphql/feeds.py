@@ -218,7 +218,7 @@ class Pages:
                 left -= len(hits)
                 place, more = _further(place, reached, head, scan)
             for hit in hits:
-                node = self._reader.resolved(hit.node, scope, marks=plan.feed.marks)
+                node = self._reader.resolved(hit.node, scope, marks=plan.feed.marks, why=why)
                 at = seal(self._keys, scope, rights, after(origin, hit))
                 made.append(told(plan, hit, node, at))
                 notes += hit.notes or b""

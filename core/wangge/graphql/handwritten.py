@@ -76,6 +76,8 @@ class Context(msgspec.Struct, frozen=True):
     """what the caller came with: a token or a session."""
     issuer: str | None = None
     """the OpenID provider of the deployment."""
+    uploads: Any = None
+    """what takes uploads of files."""
 
 
 @strawberry.type

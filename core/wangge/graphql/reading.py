@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from ..audit.entries import append
 from ..audit.reads import Reading, Reads, record
 from ..crypto import Keys
 from ..errors import Denied, Invalid
+from ..files.links import Bearer, Holder, Links
 from ..model.sealed import use_of
 from ..policy.scope import Scope
 from ..records.storing import check_fresh
@@ -32,13 +34,19 @@ class Why(msgspec.Struct, frozen=True):
     document: str
     reveals: bool = True
     """whether the request may reveal: a query that came by POST."""
+    bearer: Bearer | None = None
+    """for whom links to files are made; None: there are none (a preview)."""
 
 
 class Reader:
     """Runs statements; `functions` are the batch functions of computed fields."""
 
-    def __init__(self, pool: Any, keys: Keys, reads: Reads, functions: dict[str, Function]) -> None:
+    def __init__(
+        self, pool: Any, keys: Keys, reads: Reads, functions: dict[str, Function], now: Callable[[], dt.datetime]
+    ) -> None:
+        """`now` tells the time in the database."""
         self._pool = pool
+        self._links = Links(keys, now)
         self._keys = keys
         self._reads = reads
         self._functions = functions
@@ -60,17 +68,24 @@ class Reader:
             body = self._recorded(row, statement, scope, why)
         else:
             body = await (connection or self._pool).fetchval(statement.sql, *statement.bind(scope, params))
-        return self.resolved(body, scope, marks=statement.marks)
+        return self.resolved(body, scope, marks=statement.marks, why=why)
 
-    def resolved(self, body: bytes | None, scope: Scope, *, marks: bool) -> bytes:
-        """The answer's bytes: cursors sealed, batch fields computed, revealed cells opened."""
+    def resolved(self, body: bytes | None, scope: Scope, *, marks: bool, why: Why | None = None) -> bytes:
+        """The answer's bytes: cursors sealed, batch fields computed, revealed cells opened, links made where `why` says for whom."""
         if body is None:
             return b"null"
         if not marks:
             return bytes(body)
         account = str(scope.actor.account)
         seal = lambda binding, values: cursors.seal(self._keys, account, binding, values)  # noqa: E731 (one line says it)
-        return resolve(bytes(body), seal, self._functions, self._opened)
+
+        def linked(entity: str, field: str, row: str, file: str, small: bool) -> str | None:
+            if why is None or why.bearer is None:
+                return None
+            holder = Holder(entity, field, UUID(row), UUID(file))
+            return self._links.make(holder, why.bearer, small=small, purpose=why.purpose)
+
+        return resolve(bytes(body), seal, self._functions, self._opened, linked)
 
     def _opened(self, entity: str, path: str, stored: str, row: str) -> str:
         """The value of a sealed cell."""

@@ -32,12 +32,13 @@ from ..sql.compile import compile_root
 from .arguments import Variables, values
 from .exchange import ACCOUNT, ROWS, Answer, Request, body, plain_error, translated
 from .feeds import page_body, page_root, page_size, plan_feed
+from .file_links import bearer_of
 from .filters import Params
 from .handwritten import Context, Execution
 from .limits import Amount, check_amount, cost_of
 from .plans import CallerSchema, Operation, OtherRoot, Plan, ReadRoot
 from .reading import Why
-from .schema import META
+from .schema import FILE, META
 from .writes import problems, write, written
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Run:
             self._request.purpose,
             self._operation.digest,
             reveals=self._operation.is_query and not self._request.reads_only,
+            bearer=bearer_of(self._credential),
         )
 
     async def _fetch(self, connection: Any, root: ReadRoot) -> bytes:
@@ -132,7 +134,7 @@ class Run:
         type_, row = open_node_id(values(root.nodes[0].arguments, root.field.args, self._variables)["nodeId"])
         builder = self._caller.builder
         entity = builder.entity_of_type.get(type_, "")
-        if not entity or entity not in builder.kinds(entity, "get"):
+        if not entity or entity == FILE or entity not in builder.kinds(entity, "get"):
             return b"null"
         sets = [node.selection_set for node in root.nodes if node.selection_set]
         read = self._row_read(root, f"{root.key} {entity}", sets, entity)
@@ -245,6 +247,7 @@ class Run:
             engine._scopes,
             self._credential,
             engine.issuer,
+            engine.uploads,
         )
 
     async def _fill(self, reference: Any, nodes: list[FieldNode], field: Any) -> Any:

@@ -49,6 +49,8 @@ PLAIN: dict[str, str] = {
     "polygon": "GeoJSON",
 }
 META = "wangge"
+FILE = "wangge.file"
+"""reached through fields of rows alone, and listed: there is no root field by id."""
 
 
 def meta(**facts: Any) -> dict[str, Any]:
@@ -156,12 +158,24 @@ class SchemaBuilder:
             description="Why fields are not shown in clear: MASKED, PURPOSE_REQUIRED or NOT_COLLECTED.",
             extensions=meta(kind="absent"),
         )
+        if entity == FILE:
+            fields["link"] = self._link()
         declared = self.catalog.model.fields_of(entity)
         for field_id, field in self.catalog.fields(entity).items():
             implicit = field_id not in declared
             if implicit or all(self.shows(k, field_id) for k in kinds):
                 fields.update(self._field(entity, field))
         return fields
+
+    def _link(self) -> GraphQLField:
+        """`link(size:)` of a file."""
+        sizes = {"ORIGINAL": GraphQLEnumValue(False), "SMALL": GraphQLEnumValue(True)}
+        self.enums["FileSize"] = GraphQLEnumType(
+            "FileSize", sizes, description="The whole, or a picture of 320 pixels."
+        )
+        argument = GraphQLArgument(self.enums["FileSize"], default_value=False)
+        text = "A path that gives the content for a minute, while the caller sees the field that holds the file."
+        return GraphQLField(GraphQLString, args={"size": argument}, description=text, extensions=meta(kind="link"))
 
     def _moment(self, name: str, *, required: bool) -> GraphQLField:
         """An implicit moment."""
@@ -247,7 +261,7 @@ class SchemaBuilder:
 
     def _reference(self, field: Field, text: str) -> dict[str, GraphQLField]:
         """A reference to one entity, or to a union of several."""
-        targets = [t for t in field.to or ("wangge.file",) if self.kinds(t, "get")]
+        targets = [t for t in field.to or (FILE,) if self.kinds(t, "get")]
         if not targets:
             return {}
         if len(targets) == 1:
@@ -310,12 +324,12 @@ class SchemaBuilder:
 
     def _files(self, field: Field, text: str) -> dict[str, GraphQLField]:
         """files and photos: their role and the file."""
-        if not self.kinds("wangge.file", "get"):
+        if not self.kinds(FILE, "get"):
             return {}
         if "FileLink" not in self._plain:
             fields = {
                 "role": GraphQLField(GraphQLString, extensions=meta(kind="cell", field="role")),
-                "file": GraphQLField(self.node("wangge.file"), extensions=meta(kind="to_one", field="file")),
+                "file": GraphQLField(self.node(FILE), extensions=meta(kind="to_one", field="file")),
             }
             self._plain["FileLink"] = GraphQLObjectType("FileLink", fields)
         many: GraphQLOutputType = GraphQLNonNull(GraphQLList(GraphQLNonNull(self._plain["FileLink"])))
@@ -368,7 +382,7 @@ class SchemaBuilder:
         """One field by id and one connection per entity that the caller may see, and `node`."""
         fields: dict[str, GraphQLField] = {}
         for name, entity in sorted(self.catalog.model.entities.items()):
-            if self.kinds(name, "get"):
+            if name != FILE and self.kinds(name, "get"):
                 argument = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID))}
                 facts = meta(kind="by_id", entity=name)
                 text = entity.label.of(self.language)

@@ -36,6 +36,7 @@ from ..sql.ast import (
     EdgeItem,
     EdgeNode,
     Edges,
+    FileLink,
     Item,
     NodeId,
     Nodes,
@@ -181,6 +182,9 @@ class Selector:
             return Absent(key, self._absentable(type_, entity))
         if kind == "label":
             return CodeLabel(key, facts["field"], self.language(nodes[0], field))
+        if kind == "link":
+            size = arguments(nodes[0].arguments, field.args, self.variables).get("size")
+            return FileLink(key, isinstance(size, Leaf) and bool(size.value))
         if kind == "node_id":
             return NodeId(key)
         if kind == "batch":

@@ -14,10 +14,13 @@ from litestar.types import Receive, Scope, Send
 from ..errors import Invalid, RequestError, Unauthenticated
 from ..graphql.exchange import Answer, Request, translated
 from ..graphql.streams import Stream
+from ..identity.scopes import Credential
 from .addresses import address_of
 from .console import Console
+from .files import Files
 from .messages import MAX_BODY as MAX_NAMELESS
 from .messages import body_of, headers_of, language_of, send
+from .parts import is_form, parts_of, put_in
 from .requests import BadRequest, checked
 from .serving import Serving
 from .streaming import EVENT_STREAM, FORMS, STREAMS, send_once, send_stream
@@ -27,6 +30,8 @@ MAX_BODY = 32_000_000
 """bytes of one request: 10,000 rows of persons with all their fields. Who names no account sends less."""
 GRAPHQL_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
+PREFLIGHT = frozenset(("wangge-csrf", "graphql-require-preflight", "apollo-require-preflight"))
+"""fields of which one comes with a form: no page of another site can send them without being asked whether it may."""
 
 
 class WrongMethod(Invalid):
@@ -77,13 +82,15 @@ async def _serve(scope: Any, receive: Receive, sender: Send, headers: Mapping[st
         if scope["method"] not in ("GET", "POST"):
             raise WrongMethod("request.method", "use POST, or GET for queries")
         async with serving.deadline():
-            request = await _request(scope, receive, headers)
-            credential = await serving.callers.credential(
-                headers,
-                writes=scope["method"] == "POST",
-                address=address_of(scope),
-                anybody=request.document is not None,
-            )
+            posted, address = scope["method"] == "POST", address_of(scope)
+            if posted and is_form(headers) and not PREFLIGHT.isdisjoint(headers):
+                credential = await serving.callers.credential(headers, writes=True, address=address)
+                request = await _with_files(receive, headers, credential, serving.files)
+            else:
+                request = await _request(scope, receive, headers)
+                credential = await serving.callers.credential(
+                    headers, writes=posted, address=address, anybody=request.document is not None
+                )
             rights = await serving.scopes.scope(credential)
             request = await serving.documents.prepared(request, rights)
             if streams:
@@ -108,6 +115,25 @@ async def _serve(scope: Any, receive: Receive, sender: Send, headers: Mapping[st
     if answer.retry_after is not None:
         more["retry-after"] = str(answer.retry_after)
     await send(sender, status, answer.body, f"{type_}; charset=utf-8", more)
+
+
+async def _with_files(
+    receive: Receive, headers: Mapping[str, str], credential: Credential, files: Files
+) -> Request:  # fmt: skip
+    """The request of a form (GraphQL multipart request): its files are stored, and their ids stand where `map` says."""
+    parts = {part.name: part for part in await parts_of(receive, headers)}
+    try:
+        given = msgspec.json.decode(parts.pop("operations").content)
+        places = msgspec.json.decode(parts.pop("map").content, type=dict[str, list[str]])
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest(
+            "request.malformed", 'the form holds "operations" and "map", both JSON, then the files'
+        ) from None
+    request = checked(given, headers, reads_only=False)
+    names = [name for name in places if name in parts]
+    made = await files.take(credential, [parts[name] for name in names])
+    put_in(given, places, {name: str(one.id) for name, one in zip(names, made, strict=True)})
+    return msgspec.structs.replace(request, variables=given.get("variables") or {})
 
 
 def _json(type_: str) -> str:

@@ -10,6 +10,7 @@ from ..graphql.subscriptions import Hub
 from ..identity.scopes import Scopes
 from .callers import Callers
 from .deadline import Deadline
+from .files import Files
 
 
 class Serving(msgspec.Struct, frozen=True):
@@ -20,4 +21,5 @@ class Serving(msgspec.Struct, frozen=True):
     scopes: Scopes
     callers: Callers
     documents: Documents
+    files: Files
     deadline: Deadline

@@ -68,7 +68,7 @@ class Surface:
         """The generated root fields."""
         found: set[str] = set()
         for name, entity in self.schema.entities.items():
-            if self.kinds(name, "get"):
+            if name != FILE and self.kinds(name, "get"):
                 found.add(entity.type[0].lower() + entity.type[1:])
             if self.kinds(name, "list"):
                 found.add(entity.plural)
@@ -80,6 +80,8 @@ class Surface:
         found = {*IMPLICIT, "nodeId", "_absent"}
         if kinds and all(any(True for _ in self.possible(k, "list_removed")) for k in kinds):
             found.add("removedAt")
+        if entity == FILE:
+            found.add("link")
         implicit = self.schema.implicit(entity)
         for field_id, field in self.schema.fields(entity).items():
             if (field_id in implicit or self._shown(kinds, field_id)) and self._leads(field, kinds):

@@ -10,6 +10,7 @@ from uuid import UUID
 from ..errors import Denied
 from ..model.types import Operation
 from ..policy.scope import NOTHING, Scope
+from .attaching import check_files, take
 from .creating import call_hooks, check_after, claim
 from .draft import (
     Draft,
@@ -93,6 +94,7 @@ async def finish(
         draft.faults += not_settable(locked[draft.id].grants, draft)
     await _place(kit, connection, scope, kept)
     await check_targets(kit, connection, scope, kept, {draft.id: draft.changed() for draft in kept})
+    await check_files(kit, connection, scope, kept)
     await check_required(kit, connection, scope, kept)
     kept = sift(kit, kept, order)
     if kept and kit.hooks.writes_of(kit.concerned(kept[0].entity, scope.shape.modules)):
@@ -106,6 +108,7 @@ async def finish(
     kept = [d for d in kept if kind != "update" or d.changed() or _moved(d, stored[d.id])]
     if kept:
         await update(kit, connection, kept, stored, scope.actor, order, kind=kind, action=action)
+        await take(kit, connection, scope, kept, order)
         await _follow(kit, connection, kept)
         await check_after(kit, connection, scope, kept, action, order)
 

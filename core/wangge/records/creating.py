@@ -11,6 +11,7 @@ from ..errors import Denied
 from ..policy.scope import NOTHING, Grant, Scope
 from ..surface import Rejected, Warn
 from ..values import Change, uuid7
+from .attaching import check_files, take
 from .claims import Claim
 from .draft import (
     REFUSALS,
@@ -104,6 +105,7 @@ async def prepare(kit: Kit, reader: Any, scope: Scope, drafts: Sequence[Draft]) 
         else:
             there.append(draft)
     await check_targets(kit, reader, scope, there)
+    await check_files(kit, reader, scope, there)
     for draft in there:
         draft.faults += missing(kit, draft)
     there = [draft for draft in there if not draft.faults]
@@ -261,6 +263,7 @@ async def store(
     await insert(kit, connection, drafts, [(d, c, x) for d, c, x, _ in claims], scope.actor, order, None)
     await enter_candidates(connection, [(d, holder, c.name) for d, c, _, holder in claims])
     await raise_flags(connection, drafts)
+    await take(kit, connection, scope, drafts, order)
     for link in kit.following.links(drafts[0].entity):
         rows = [draft.values.get(link.ref.id) for draft in drafts]
         await kit.following.relink(connection, link.upper.name, [row for row in rows if row is not None])

@@ -21,6 +21,7 @@ from .outcome import Fault, InputError, Outcome
 from .placing import Place
 from .references import coded, is_valid, pointed
 
+FILES = frozenset(("file", "signature", "files", "photos"))
 Policy = Literal["ALL_OR_NOTHING", "PER_ROW"]
 """What one wrong row means for the others of its call."""
 OnConflict = Literal["ERROR", "IGNORE", "UPDATE"]
@@ -182,6 +183,8 @@ async def check_targets(
     pointing, held = kit.pointing(drafts[0].entity)
     chosen = [({n: d.values.get(n) for n in names[d.id]} if names is not None else d.values) for d in drafts]
     found = [list(pointed(pointing, values)) for values in chosen]
+    if scope is not None:  # what a caller may put into files, `attaching` says
+        found = [[item for item in items if item[1].kind not in FILES] for items in found]
     unseen = await kit.references.unseen(reader, scope, [item for items in found for item in items])
     valid: dict[tuple[str, str, UUID | None], bool] = {}
     for draft, values, items in zip(drafts, chosen, found, strict=True):

@@ -13,6 +13,7 @@ from ..policy.scope import Scope
 from ..sql.catalog import Catalog
 from ..store.clock import Now, machine_time
 from ..values import Actor, Batch
+from .attaching import has_files
 from .attempts import Attempts, row_id
 from .calls import lost_a_race
 from .changing import carry_out, change, change_all, put_away, put_away_all
@@ -97,6 +98,8 @@ class Records(Attempts):
         if lists and not nests_of(self.kit, scope.shape, entity).keys().isdisjoint(lists):
             return None
         drafts = draft_all(self.kit, scope, entity, items)
+        if has_files(self.kit, entity, drafts[0].named):
+            return None  # their uploads are used in the same transaction
         if self.kit.places.is_derived(entity, drafts[0].values, drafts[0].given):
             return None  # what it is derived from has to be locked
         try:

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from ..crypto import Keys
+from ..files.uploads import SECRET as FILE_KEY
 from ..model.names import quote
 from ..model.sealed import sealed_columns
 from ..model.types import Model
@@ -45,7 +46,7 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def places(model: Model) -> Iterator[Sealed]:
-    """All of them: the sealed fields, the keys of rows (on which revisions hang), the secrets of authenticators.
+    """All of them: the sealed fields, the keys of rows (on which revisions hang) and of the contents of files, the secrets of authenticators.
 
     The secrets come last: they are made by sign-ins, which do not ask which key is in force.
     """
@@ -54,6 +55,7 @@ def places(model: Model) -> Iterator[Sealed]:
             name=each.name, table=each.table, column=quote(f"{each.stem}_enc"), id="id", use=each.use, aad=each.row
         )  # fmt: skip
     yield Sealed(name="wangge.row_key", table="wangge.row_key", column="key", id="row_id", use=ROW_KEY)
+    yield Sealed(name="wangge.object", table="wangge.object", column="secret", id="id", use=FILE_KEY, aad="file")
     for kind in ("totp", "totp_draft"):
         yield Sealed(
             name=f"wangge.secret {kind}", table="wangge.secret", column="value", id="owner_id", use="totp", aad="owner_id",

@@ -134,7 +134,7 @@ def files_sql(model: Model, tables: Tables, ids: set[str]) -> str | None:
 
 
 def unheld_files_sql(model: Model) -> str:
-    """Delete those of the files in $1 that no row of any entity holds."""
+    """Delete those of the files in $1 that no row of any entity holds, and the keys of their contents."""
     held = []
     for entity in model.entities.values():
         for field in entity.fields:
@@ -150,7 +150,10 @@ def unheld_files_sql(model: Model) -> str:
                     column = quote(names.column(part))
                     held.append(f"SELECT 1 FROM {names.side_table(entity, field)} h WHERE h.{column} = f.id")
     none = "".join(f" AND NOT EXISTS ({sql})" for sql in held)
-    return f"DELETE FROM wangge.file f WHERE f.id = ANY($1::uuid[]){none}"
+    return (
+        f"WITH gone AS (DELETE FROM wangge.file f WHERE f.id = ANY($1::uuid[]){none} RETURNING f.id) "
+        "UPDATE wangge.object o SET secret = NULL FROM gone WHERE o.file = gone.id"
+    )
 
 
 def _trail(tables: Tables, whole: bool) -> str:

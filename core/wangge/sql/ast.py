@@ -56,6 +56,13 @@ class NodeId(msgspec.Struct, frozen=True):
     key: str
 
 
+class FileLink(msgspec.Struct, frozen=True):
+    """`link` of a file that is reached through a field of a row: a mark that Python makes a link of; else null."""
+
+    key: str
+    small: bool
+
+
 class ToOne(msgspec.Struct, frozen=True):
     """A reference: null when absent, removed, or not visible under `get`. One selection per possible target entity."""
 
@@ -88,7 +95,7 @@ class Batch(msgspec.Struct, frozen=True):
     inputs: tuple[str, ...]
 
 
-Item = Cell | Absent | CodeLabel | Constant | NodeId | ToOne | ToMany | Parts | Batch
+Item = Cell | Absent | CodeLabel | Constant | NodeId | FileLink | ToOne | ToMany | Parts | Batch
 
 
 class Selection(msgspec.Struct, frozen=True):

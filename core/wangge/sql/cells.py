@@ -14,6 +14,7 @@ from .ast import (
     Cell,
     CodeLabel,
     Constant,
+    FileLink,
     Item,
     NodeId,
     Parts,
@@ -24,7 +25,7 @@ from .ast import (
 from .catalog import SYSTEM
 from .notes import NOTHING, RECORDED, Frame, Made, is_noted, note
 from .reach import erased_target, source, visible
-from .rows import FALSE, TRUE, Build, Part, Source, all_of, case, computed
+from .rows import FALSE, TRUE, Build, Held, Part, Source, all_of, case, computed
 
 LONGEST_ALIAS = 63
 PAIRS = 50
@@ -107,6 +108,8 @@ def value(build: Build, item: Item, row: Source | Part, frame: Frame) -> str:
         kind = build.catalog.entity(row.entity).type
         made = f"convert_to({text(kind + ':')} || {row.column('id')}::text, 'UTF8')"
         return f"translate(encode({made}, 'base64'), E'\\n', '')"
+    if isinstance(item, FileLink):
+        return file_link(build, row, item)
     if isinstance(item, ToOne):
         return frame.add(to_one(build, item, row))
     assert isinstance(row, Source)
@@ -267,16 +270,38 @@ def _label_of(field: Field, language: str, code: str) -> str:
 def to_one(build: Build, item: ToOne, row: Source | Part) -> Made:
     """A reference: the node under `get`, null when absent, removed or unseen."""
     clear = row.clear(item.field)
-    options = [_target(build, t, row.column(item.field)) for t in item.targets if build.grants(t.entity, "get")]
+    held = _held(row, item.field) if row.field(item.field).kind in ("file", "signature") else None
+    options = [_target(build, t, row.column(item.field), held) for t in item.targets if build.grants(t.entity, "get")]
     if clear == FALSE or not options:
         return Made("NULL")
     made = first_of(options)
     return made if clear == TRUE else Made(case([(clear, made.sql)]), made.noted)
 
 
-def _target(build: Build, selection: Selection, column: str) -> Made:
-    """The row of one concrete entity behind a reference."""
+def _held(row: Source | Part, field_id: str) -> Held:
+    """Where the files of a field are held."""
+    if isinstance(row, Part):
+        return Held(row.entity, f"{row.list.id}.{field_id}", row.parent.own("id"))
+    return Held(row.entity, field_id, row.own("id"))
+
+
+def file_link(build: Build, row: Source | Part, item: FileLink) -> str:
+    """A mark of which Python makes a link: of a file that a field of a row holds, and in small of a picture only."""
+    held = row.held if isinstance(row, Source) else None
+    if held is None:
+        return "NULL"
+    build.marks = True
+    made = (
+        f"""json_build_array('"\\u0000f"'::json, {text(held.entity)}, {text(held.field)}, {held.row}::text, """
+        f"{row.column('id')}::text, {'TRUE' if item.small else 'FALSE'})"
+    )
+    return case([(f"{row.column('width')} IS NOT NULL", made)]) if item.small else made
+
+
+def _target(build: Build, selection: Selection, column: str, held: Held | None = None) -> Made:
+    """The row of one concrete entity behind a reference; `held`: the field of a row that holds a file."""
     target = source(build, selection.entity, "get")
+    target.held = held
     conditions = [f"{target.own('id')} = {column}", f"{target.own('removed_at')} IS NULL", visible(target)]
     return found_node(build, selection, target, conditions)
 
@@ -364,7 +389,8 @@ def _file_rows(build: Build, item: Parts, field: Field, row: Source | Part) -> M
         if isinstance(i, Cell) and i.field == "role":
             pairs.append((i.key, f"{alias}.role" if field.kind == "photos" else "NULL::text"))
         elif isinstance(i, ToOne):
-            pairs.append((i.key, frame.add(_target(build, i.targets[0], f"{alias}.target_id"))))
+            held = _held(row, field.id)
+            pairs.append((i.key, frame.add(_target(build, i.targets[0], f"{alias}.target_id", held))))
         else:
             pairs.append((i.key, value(build, i, row, frame)))
     tail = f"FROM {table} {alias} WHERE {alias}.row_id = {row.column('id')} ORDER BY {alias}.ord"

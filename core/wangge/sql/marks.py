@@ -1,7 +1,8 @@
 """Marks in the database's JSON: arrays that begin with a text no value can hold, resolved in Python before the answer goes.
 
 `["\\u0000c", binding, values...]` is a cursor to be sealed; `["\\u0000b", field, {inputs}]` a cell that a batch function gives;
-`["\\u0000s", entity, path, ciphertext, row]` a sealed cell that is revealed.
+`["\\u0000s", entity, path, ciphertext, row]` a sealed cell that is revealed; `["\\u0000f", entity, field, row, file, small]` the link
+to a file that a field holds.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ Seal = Callable[[str, list[Any]], str]
 """(binding, values) -> the cursor's text."""
 Open = Callable[[str, str, str, str], str | None]
 """(entity, path, ciphertext in hex, row) -> the value of a sealed cell."""
+Linked = Callable[[str, str, str, str, bool], str | None]
+"""(entity, field, row, file, small) -> the path of a link."""
 Function = Callable[[Sequence[Mapping[str, Any]]], Sequence[Any]]
 
 
-def resolve(body: bytes, seal: Seal, functions: Mapping[str, Function], opened: Open) -> bytes:
+def resolve(body: bytes, seal: Seal, functions: Mapping[str, Function], opened: Open, linked: Linked) -> bytes:
     """The body with every mark replaced; each batch function is called once with all its rows."""
     text = body.decode()
     found = _find(text)
@@ -31,6 +34,8 @@ def resolve(body: bytes, seal: Seal, functions: Mapping[str, Function], opened: 
         out.append(text[at:start])
         if mark[0] == "\0c":
             made: Any = seal(mark[1], mark[2:])
+        elif mark[0] == "\0f":
+            made = linked(mark[1], mark[2], mark[3], mark[4], mark[5])
         else:
             made = opened(mark[1], mark[2], mark[3], mark[4]) if mark[0] == "\0s" else values[index]
         out.append(msgspec.json.encode(made).decode())

@@ -104,6 +104,15 @@ class Cells(Protocol):
         """Whether the cell is in clear."""
 
 
+class Held:
+    """The field of a row that holds a file: entity, field (`parts.file` of a list), the SQL of the row's id."""
+
+    def __init__(self, entity: str, field: str, row: str) -> None:
+        self.entity = entity
+        self.field = field
+        self.row = row
+
+
 class Source:
     """A row of one concrete entity under an alias; tables above its own are joined when a field of theirs is used.
 
@@ -121,6 +130,8 @@ class Source:
         self.allowed: Allowed = lambda row, action: []
         """the conditions that no prohibition of an action holds; set by `reach.source`."""
         self._lateral = False
+        self.held: Held | None = None
+        """of a file that is reached through a field"""
         build.reads.add(entity)
         self.grants = build.grants(entity, action) if action else ()
         self.predicates = tuple(predicate(self, grant) for grant in self.grants) if predicate else ()
