@@ -40,8 +40,8 @@ from wangge.store.database import Database
 
 DISTRICTS, SHAPES, MODULES, BURST = 50, 60, 10, 500
 CITY = "990000000000"
-ROLE = """INSERT INTO wangge.role (id, revision, created_at, updated_at, code, zh, en, module, inherits)
-SELECT uuidv7(), 1, now(), now(), 'r' || n, 'r' || n, 'r' || n, 'many0', '[]' FROM generate_series($1::int, $2::int) n"""
+ROLE = """INSERT INTO wangge.role (id, revision, created_at, updated_at, code, zh, en, module, inherits, documents_only)
+SELECT uuidv7(), 1, now(), now(), 'r' || n, 'r' || n, 'r' || n, 'many0', '[]', FALSE FROM generate_series($1::int, $2::int) n"""
 RULE = """INSERT INTO wangge.rule (id, revision, created_at, updated_at, role, entity, actions, fields, effect, origin, version)
 SELECT uuidv7(), 1, now(), now(), 'r' || n, 'many' || t % $4 || '.t' || t, '["list", "get"]', jsonb_strip_nulls(
   jsonb_build_object('name', 'clear', 'code', CASE WHEN (n % $5) >> (t % 6) & 1 = 1 THEN 'clear' END)), 'ALLOW', 'bench', 1

@@ -20,8 +20,8 @@ from wangge.store.pool import Pool
 from wangge.values import uuid7
 
 MODEL = load_model([m.folder for m in discover()])
-ROLE = """INSERT INTO wangge.role (id, revision, created_at, updated_at, code, zh, en, module, inherits)
-VALUES ($1, 1, now(), now(), $2, $2, $2, 'test', $3)"""
+ROLE = """INSERT INTO wangge.role (id, revision, created_at, updated_at, code, zh, en, module, inherits, documents_only)
+VALUES ($1, 1, now(), now(), $2, $2, $2, 'test', $3, FALSE)"""
 RULE = """INSERT INTO wangge.rule (id, revision, created_at, updated_at, role, entity, actions, fields, condition, purpose, effect,
   via, origin, district, version, dimensions)
 VALUES ($1, 1, now(), now(), $2, $3, $4, $5, $6, $7, $8, $9, 'published', $10, 1, $11)"""

@@ -148,7 +148,10 @@ async def store_policy(proving: Proving, policy: Policy) -> UUID:
         for module, state in states.items():
             await connection.execute("UPDATE wangge.module SET state = $2 WHERE code = $1", module, state)
         for role, inherits in policy.roles.items():
-            sql = "INSERT INTO wangge.role (id, code, zh, en, module, inherits, removed_at) VALUES ($1, $2, $2, $2, 'ward', $3, $4)"
+            sql = (
+                "INSERT INTO wangge.role (id, code, zh, en, module, inherits, removed_at, documents_only) "
+                "VALUES ($1, $2, $2, $2, 'ward', $3, $4, FALSE)"
+            )
             await connection.execute(sql, uuid7(), role, inherits, now if role in policy.removed_roles else None)
         for rule in policy.rules:
             await _store_rule(proving, rule)

@@ -157,9 +157,9 @@ class Run:
             items, below = page_root(selector, root.nodes, root.field, given["entity"])
             root.feeds[stored] = (items, plan_feed(selector, below, stored=stored))
         items, plan = root.feeds[False]
-        rows = page_size(given.get("first"))
-        row = Amount(1).plus(plan.cost.total(lambda at: plan.params.takes[at](self._variables)))
-        self._charge(Amount(1, rows, rows).plus(row, rows))
+        size = page_size(given.get("first"))
+        each = plan.cost.total(lambda at: plan.params.takes[at](self._variables))
+        self._charge(Amount(1 + size, size, size).plus(each, size))
         plans = {stored: made for stored, (_, made) in root.feeds.items()}
         try:
             page = await self._engine.pages.answer(plans, given, self._variables, self._scope, self._why(root.key))
