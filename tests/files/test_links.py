@@ -223,6 +223,9 @@ async def test_a_link_is_over_after_a_minute_by_the_clock_of_the_database(
     links = Links(keys_of(stored_settings), lambda: now)
     for each in elsewhere:
         assert (await vault.get(links.make(each, Bearer(account), small=False, purpose=None))).status_code == 404
+    for addresses, status in (("127.0.0.0/8",), 200), (("203.0.113.0/24",), 404):
+        bound = Bearer(account, addresses=addresses)
+        assert (await vault.get(links.make(holder, bound, small=False, purpose=None))).status_code == status
     nobody = Bearer(uuid.uuid4())
     assert (await vault.get(links.make(holder, nobody, small=False, purpose=None))).status_code == 404
 
@@ -336,6 +339,18 @@ async def test_a_link_dies_with_the_token_the_session_the_post_and_the_account(
 
 async def _account(vault: Stored) -> str:
     return str(await vault.owner.fetchval("SELECT id FROM wangge.account WHERE login = $1", DISTRICT))
+
+
+async def test_a_page_of_changes_has_links_for_its_reader(vault: Stored, paper: dict[str, Any]) -> None:
+    query = """query($a: String) { changes(entity: VaultPaper, after: $a, first: 1000) {
+      nodes { id node { ... on VaultPaper { scan { link } } } } endPosition hasNextPage } }"""
+    found: dict[str, Any] = {}
+    at, more = None, True
+    while more:
+        page = (await vault.city.data(CITY, query, {"a": at}))["changes"]
+        found |= {node["id"]: node["node"] for node in page["nodes"]}
+        at, more = page["endPosition"], page["hasNextPage"]
+    assert (await vault.get(found[paper["id"]]["scan"]["link"])).content == pdf()
 
 
 async def test_a_preview_gives_no_links(vault: Stored, paper: dict[str, Any]) -> None:

@@ -392,7 +392,10 @@ class SchemaBuilder:
             if self.kinds(name, "list"):
                 facts = meta(kind="connection", entity=name)
                 type_ = GraphQLNonNull(self.connection(name))
-                fields[entity.plural] = GraphQLField(type_, args=self.inputs.arguments(name), extensions=facts)
+                alone = None if single(entity) in fields else entity.label.of(self.language)
+                fields[entity.plural] = GraphQLField(
+                    type_, args=self.inputs.arguments(name), description=alone, extensions=facts
+                )
             elif self.cubes.may(name):
                 fields[entity.plural] = self.cubes.root(name)
         if any(self.kinds(name, "get") for name in self.catalog.model.entities):
