@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Mutant(NamedTuple):
-    """One wrong program."""
-
-    name: str
-    file: str
-    """below core/wangge."""
-    old: str
-    new: str
-
+from tests.policy.mutant import Mutant
+from tests.policy.mutants_of_paths import OF_PATHS
 
 LOADING, ROLES, BUILD, LEVELS = "identity/loading.py", "policy/roles.py", "policy/build.py", "policy/levels.py"
 PLACES = "policy/places.py"
@@ -282,10 +272,12 @@ OF_PURPOSES = (
     Mutant("raised parts can be filtered by", SCOPE, 'min(level, Level.MASKED) if "." in field and field in self.unraised else level', "level"),
     Mutant("raised classes of list only", BUILD, "if grant.action in (*SHOWN, CUBE) else ()", 'if grant.action == "list" else ()'),
 )  # fmt: skip
+CONTROL = Mutant("nothing is changed", SCOPE, 'CUBE = "cube"\n', 'CUBE = "cube"\n')
+"""is asked under the policies that kill the others, and must live: what kills them is their change."""
 GROUPS = {
     "loading": OF_LOADING, "roles": OF_ROLES, "union": OF_UNION, "levels": OF_LEVELS, "reach": OF_REACH,
     "conditions": OF_CONDITIONS, "cells": OF_CELLS, "lists": OF_LISTS, "schema": OF_SCHEMA,
-    "purposes": OF_PURPOSES,
+    "purposes": OF_PURPOSES, **OF_PATHS,
 }  # fmt: skip
 """group -> its mutants."""
 MUTANTS = tuple(mutant for group in GROUPS.values() for mutant in group)

@@ -29,6 +29,10 @@ class Policy(msgspec.Struct):
     removed_roles: tuple[str, ...] = ()
     others: list[dict[str, Any]] = []
     """posts of somebody else."""
+    effort: int = 2
+    """how many probes each field gets."""
+    preview: str | None = None
+    """the role as which the account previews."""
 
 
 ROLES = ("alpha", "beta", "gamma")

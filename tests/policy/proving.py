@@ -6,7 +6,7 @@ import datetime as dt
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ from tests.records.world import City, hooks_of
 from wangge.audit.reads import Reads
 from wangge.crypto import Keys
 from wangge.graphql.engine import Engine
+from wangge.graphql.previewing import PREVIEWS
 from wangge.identity.loading import load_facts, load_world
 from wangge.identity.trees import NewArea, NewUnit, store_areas, store_units
 from wangge.model.conditions import parse_filter
@@ -25,12 +26,13 @@ from wangge.model.role_limits import UNLIMITED
 from wangge.model.types import Model
 from wangge.modules.discover import core_folder, first_party_folder
 from wangge.policy.build import build_scope
+from wangge.policy.preview import preview_scope
 from wangge.policy.roles import Roles
 from wangge.policy.world import World
 from wangge.proof.rows import Rows
 from wangge.proof.schema import Schema, read
 from wangge.prover.accounts import unseal_with
-from wangge.prover.paths import PATHS
+from wangge.prover.paths import ALL
 from wangge.prover.prove import Subject, prove
 from wangge.prover.report import Report
 from wangge.store.apply import apply_model
@@ -73,11 +75,25 @@ class Stored:
         return self.world
 
 
+class Known(NamedTuple):
+    """What no policy changes: the model, the naive evaluator's schema, and rows."""
+
+    model: Model
+    schema: Schema
+    rows: Rows
+
+
+def read_known() -> Known:
+    """The files of the city, and no rows yet."""
+    schema = read(FOLDERS)
+    return Known(load_model(FOLDERS), schema, Rows(schema))
+
+
 class Proving:
     """The city, ready to be asked under one policy after another."""
 
     def __init__(
-        self, model: Model, schema: Schema, engine: Engine, stored: Stored, connection: Any, keys: Keys
+        self, model: Model, schema: Schema, rows: Rows, engine: Engine, stored: Stored, connection: Any, keys: Keys
     ) -> None:
         self.model = model
         self.schema = schema
@@ -85,7 +101,7 @@ class Proving:
         self.stored = stored
         self.connection = connection
         self.keys = keys
-        self.rows = Rows(schema)
+        self.rows = rows
         self.areas: dict[str, Area] = {}
         self.units: dict[str, UUID] = {}
         self.persons: list[UUID] = []
@@ -93,8 +109,8 @@ class Proving:
 
 async def make_proving(database: Database, pool: Pool, keys: Keys, reads: Reads) -> Proving:
     """Apply the model and fill the city."""
-    model = load_model(FOLDERS)
-    await apply_model(database, model)
+    known = read_known()
+    await apply_model(database, known.model)
     connection = await connect(database, "owner")
     try:
         async with connection.transaction():
@@ -104,19 +120,19 @@ async def make_proving(database: Database, pool: Pool, keys: Keys, reads: Reads)
             await store_units(connection, units, stored)
     finally:
         await connection.close()
-    made = await open_proving(database, pool, keys, reads, model)
-    made.persons = await Filling(City(model, made.areas, pool, keys), made.areas, made.units).fill()
+    made = await open_proving(database, pool, keys, reads, known)
+    made.persons = await Filling(City(known.model, made.areas, pool, keys), made.areas, made.units).fill()
     return made
 
 
-async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads, model: Model | None = None) -> Proving:
+async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads, known: Known | None = None) -> Proving:
     """A city that is in the database already."""
-    model = model or load_model(FOLDERS)
+    model, schema, rows = known or read_known()
     connection = await connect(database, "owner")
     records = City(model, {}, pool, keys).records
     stored = Stored()
     engine = Engine(records.kit.catalog, pool, stored, keys, hooks_of({}), records, reads, limits=UNLIMITED)
-    made = Proving(model, read(FOLDERS), engine, stored, connection, keys)
+    made = Proving(model, schema, rows, engine, stored, connection, keys)
     for row in await connection.fetch(
         "SELECT id, code, name, kind, ord, ord_end, parent, district_id FROM wangge.area ORDER BY code"
     ):
@@ -130,6 +146,8 @@ async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads,
 
 # --- asking under a policy ---
 
+ACCOUNT = """INSERT INTO wangge.account (id, login, name, state, person, area_id, area_ord)
+SELECT $1, $2, $2, $3, $4, a.id, a.ord FROM wangge.area a WHERE a.parent IS NULL"""
 STORED = ("rule", "role", "post", "enablement", "account")
 
 
@@ -141,9 +159,7 @@ async def store_policy(proving: Proving, policy: Policy) -> UUID:
     async with connection.transaction():
         for table in STORED:
             await connection.execute(f"DELETE FROM wangge.{table}")
-        await connection.execute(
-            "INSERT INTO wangge.account (id, login, name, state, person) VALUES ($1, $2, $2, $3, $4)", account, LOGIN, policy.state, person
-        )  # fmt: skip
+        await connection.execute(ACCOUNT, account, LOGIN, policy.state, person)
         states = {"ward": "INSTALLED", "extra": "INSTALLED"} | policy.module_states
         for module, state in states.items():
             await connection.execute("UPDATE wangge.module SET state = $2 WHERE code = $1", module, state)
@@ -158,8 +174,7 @@ async def store_policy(proving: Proving, policy: Policy) -> UUID:
         for post in policy.posts:
             await _store_post(proving, post, account, now)
         other = uuid7()
-        sql = "INSERT INTO wangge.account (id, login, name, state) VALUES ($1, 'other', 'other', 'ACTIVE')"
-        await connection.execute(sql, other)
+        await connection.execute(ACCOUNT, other, "other", "ACTIVE", None)
         for post in policy.others:
             await _store_post(proving, post, other, now)
         for each in policy.enabled:
@@ -210,8 +225,7 @@ async def disagreements(
     policy: Policy,
     chance: random.Random,
     *,
-    effort: int = 2,
-    paths: Sequence[str] = tuple(PATHS),
+    paths: Sequence[str] = tuple(ALL),
     stop: bool = False,
     sample: int = 40,
 ) -> Report:
@@ -226,9 +240,13 @@ async def disagreements(
     if facts is None:  # the account may not act, and so it is asked nothing
         return report
     proving.stored.world, proving.stored.roles = world, Roles(world)
-    subject = Subject(account, LOGIN, build_scope(world, proving.stored.roles, facts))
+    if policy.preview is None:
+        subject = Subject(account, LOGIN, build_scope(world, proving.stored.roles, facts))
+    else:
+        scope = preview_scope(world, proving.stored.roles, facts, policy.preview, PREVIEWS)
+        subject = Subject(account, LOGIN, scope, policy.preview)
     await prove(
         proving.engine, proving.schema, proving.rows, proving.connection, subject, report, chance,
-        unseal=unseal_with(proving.keys), effort=effort, paths=paths, sample=sample,
+        unseal=unseal_with(proving.keys), effort=policy.effort, paths=paths, sample=sample,
     )  # fmt: skip
     return report

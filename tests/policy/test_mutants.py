@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.policy.mutants import GROUPS, MUTANTS, SAMPLE
+from tests.policy.mutants import CONTROL, GROUPS, MUTANTS, SAMPLE
 from tests.policy.mutation import CORE
 from tests.policy.proving import make_proving
 from wangge.audit.reads import Reads
@@ -21,6 +21,8 @@ from wangge.store.database import Database
 from wangge.store.embedded import EmbeddedPostgres
 from wangge.store.pool import Pool
 
+SLOTS = 2
+"""mutants that run at once."""
 ROOT = Path(__file__).parent.parent.parent
 HINTS = Path(__file__).parent / "mutants.json"
 """mutant -> the policies that killed it before, which are tried first: a stale one costs time only."""
@@ -34,7 +36,7 @@ def databases(
     keys: Keys,
     tmp_path_factory: Any,
 ) -> Iterator[list[Database]]:
-    """Two copies of the city under proof."""
+    """Two copies of the city under proof, and one for each mutant that may write into it."""
 
     async def fill() -> None:
         async with Pool(empty_database, "app") as pool:
@@ -45,7 +47,7 @@ def databases(
             await reads.close()
 
     asyncio.run(fill())
-    names = [next(database_names) for _ in range(2)]
+    names = [next(database_names) for _ in range(SLOTS + len(GROUPS["writes"]))]
     yield [postgres.create_database(name, empty_database.name) for name in names]
     for name in names:
         postgres.drop_database(name)
@@ -53,9 +55,11 @@ def databases(
 
 async def fates(databases: Sequence[Database], home: Path, folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     """What became of the named mutants."""
+    stored = [msgspec.json.encode(d).decode() for d in databases]
     job = {
         "names": list(names),
-        "databases": [msgspec.json.encode(d).decode() for d in databases],
+        "databases": stored[:SLOTS],
+        "own": {m.name: database for m, database in zip(GROUPS["writes"], stored[SLOTS:], strict=True)},
         "home": str(home),
         "hints": json.loads(HINTS.read_text("utf-8")) if HINTS.exists() else {},
     }
@@ -88,6 +92,13 @@ def test_the_list_of_mutants_names_each() -> None:
 
 async def test_a_sample_of_the_mutants_is_killed(databases: list[Database], home: Path, tmp_path: Path) -> None:
     assert await alive(databases, home, tmp_path, [m.name for m in SAMPLE]) == []
+
+
+@pytest.mark.long
+async def test_the_policies_that_kill_mutants_do_not_kill_the_program(
+    databases: list[Database], home: Path, tmp_path: Path
+) -> None:
+    assert await alive(databases, home, tmp_path, [CONTROL.name]) == [CONTROL.name]
 
 
 @pytest.mark.long

@@ -3,62 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from tests.policy.policies import CONDITIONS, ENTITIES, FOREVER, FUTURE, PAST, Policy
-
-ALL: Mapping[str, str] = {"*": "clear"}
-PERSONAL = {
-    "ward.site": ("secret", "born", "phone", "lines", "lines.contact"),
-    "ward.folk": ("alias", "code"),
-    "base.person": ("name",),
-}
-"""what `*` does not cover."""
-READ = ("list", "get", "list_removed")
-EVERY_AREA = ("city", "north", "north_1", "north_2", "south", "south_1")
-
-
-def rule(entity: str, role: str = "alpha", **more: Any) -> dict[str, Any]:
-    """An allow of all that `*` covers, but for what is said otherwise."""
-    usual = {"actions": list(READ), "fields": ALL, "effect": "ALLOW", "condition": None, "via": None, "purpose": None}
-    return {**usual, "role": role, "entity": entity, "district": None, "removed": False, **more}
-
-
-def prohibit(entity: str, role: str = "alpha", **more: Any) -> dict[str, Any]:
-    """A prohibition."""
-    return rule(entity, role, effect="PROHIBIT", fields={}, **more)
-
-
-def deny(entity: str, role: str = "alpha", **more: Any) -> dict[str, Any]:
-    """A deny of rows, or of `fields`."""
-    return rule(entity, role, effect="DENY", **{"fields": {}, **more})
-
-
-def post(area: str = "city", role: str = "alpha", unit: str = "U", **more: Any) -> dict[str, Any]:
-    """A post that is held now."""
-    return {"role": role, "area": area, "unit": unit, "dates": FOREVER, "removed": False, **more}
-
-
-def on(module: str, district: str | None = None, **more: Any) -> dict[str, Any]:
-    """A module that is on."""
-    return {"module": module, "district": district, "dates": FOREVER, "removed": False, **more}
-
-
-ON = (on("base"), on("ward"), on("extra"))
-
-
-def policy(
-    rules: list[dict[str, Any]], *posts: dict[str, Any], roles: Mapping[str, list[str]] | None = None, **more: Any
-) -> Policy:
-    """A policy with all modules on."""
-    inherits = {"alpha": [], "beta": [], "gamma": [], **(roles or {})}
-    more.setdefault("enabled", list(ON))
-    return Policy(inherits, rules, list(posts) or [post()], **more)
-
-
-def everything(role: str = "alpha", level: str = "clear", **more: Any) -> list[dict[str, Any]]:
-    """Every entity with all its fields."""
-    return [rule(e, role, fields={"*": level, **dict.fromkeys(PERSONAL.get(e, ()), level)}, **more) for e in ENTITIES]
+from tests.policy.clauses import deny, everything, on, policy, post, prohibit, rule
+from tests.policy.policies import CONDITIONS, ENTITIES, FUTURE, PAST, Policy
+from tests.policy.witnesses_of_paths import of_aggregates, of_nodes, of_previews, of_writes
 
 
 def of_loading() -> dict[str, Policy]:
@@ -261,6 +209,10 @@ def of_union() -> dict[str, Policy]:
         "conditions of posts of other units": policy(
             [rule("ward.desk", condition={"unit": {"area": {"within": "$area"}}})], post(unit="UN1"), post("north", unit="US")
         ),
+        "conditions of posts over links": policy(
+            [rule("ward.folk", condition={"stays": {"some": {"site": {"holder": {"id": {"in": {"$actor": "units"}}}}}}})],
+            post("north", unit="UN1"), post("south", unit="U"),
+        ),
         "own rows": policy([rule("ward.wish"), rule("ward.tag")], post("north"), person=1),
     }  # fmt: skip
 
@@ -291,6 +243,7 @@ def of_rows() -> dict[str, Policy]:
             [rule("ward.call", fields={"note": "clear", "rank": "clear", "result": "clear"}),
              rule("ward.audit", fields={"note": "masked", "rank": "clear", "site": "clear"}), rule("ward.site")],
         ),
+        "codes and points": policy([rule("ward.site", fields={"marks": "clear", "point": "clear", "sex": "clear"})], effort=9),
         "one kind of two": policy([rule("ward.call"), rule("ward.audit", actions=["get"]), rule("ward.site")]),
         "get in other rows than list": policy(
             [*everything(actions=["list"]), *({**full[e], "condition": some[e], "actions": ["get"]} for e in ENTITIES)]
@@ -329,6 +282,12 @@ def of_purposes() -> dict[str, Policy]:
             post("north"), post("south", "beta"),
         ),
         "raised in all rules": policy([full["ward.site"], full["ward.folk"], rule("ward.stay")]),
+        "explained": policy(
+            [*everything(), rule("wangge.rule", actions=["do:explain"], fields={}), rule("wangge.account"),
+             *(prohibit(e, condition=c, **care) for e, c in (("ward.site", {"stage": {"eq": "A"}}), ("ward.folk", {"age": {"gt": 20}}))),
+             prohibit("ward.tag", condition={"weight": {"eq": 1}}, **care), rule("ward.site", "beta", fields={"secret": "masked"}, **child)],
+            post(), post("north", "beta", unit="UN"), person=0,
+        ),
         "raised with consent": policy([{**full["ward.site"], **care}, {**full["ward.site"], **child, "condition": {"size": {"gte": 2}}}]),
         "prohibitions and denies need no consent": policy(
             [full["ward.site"], prohibit("ward.site", condition={"stage": {"eq": "A"}}, **care), full["ward.folk"],
@@ -385,7 +344,8 @@ def of_named() -> dict[str, Policy]:
 
 WITNESSES: Mapping[str, Mapping[str, Policy]] = {
     "loading": of_loading(), "inheritance": of_inheritance(), "override": of_override(), "union": of_union(), "rows": of_rows(),
-    "purposes": of_purposes(), "named": of_named(),
+    "purposes": of_purposes(), "named": of_named(), "aggregates": of_aggregates(), "nodes": of_nodes(),
+    "previews": of_previews(), "writes": of_writes(),
 }  # fmt: skip
 """group -> name -> policy."""
 

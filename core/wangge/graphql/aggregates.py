@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .schema import SchemaBuilder
 
 MOMENTS = ("createdAt", "updatedAt")
+AREA_CELLS = ("code", "name", "kind")
+"""what a group shows of the area that it lies in."""
 VALUES = frozenset("text code enum boolean integer duration number month credit_code url email phone".split())
 """kinds whose values group as they are."""
 ORDERED = frozenset((*NUMBERS, "date", "datetime"))
@@ -149,9 +151,12 @@ class Aggregates:
         return fields
 
     def area(self) -> GraphQLObjectType:
-        """The area that a group lies in."""
-        fields = {name: GraphQLField(GraphQLNonNull(GraphQLString)) for name in ("code", "name", "kind")}
-        return self._object("AreaKey", {"id": GraphQLField(GraphQLNonNull(GraphQLID)), **fields})
+        """The area that a group lies in, as far as the caller's list of areas shows it."""
+        fields = {"id": GraphQLField(GraphQLNonNull(GraphQLID))}
+        for field in self._b.catalog.model.fields_of(AREA).values():
+            if field.id in AREA_CELLS and self._b.inputs.clear(AREA, field.id):
+                fields[field.name] = GraphQLField(GraphQLString)
+        return self._object("AreaLevelKey", fields)
 
     # --- input ---
 

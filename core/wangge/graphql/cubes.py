@@ -26,6 +26,7 @@ from ..model.types import Dimension, Field
 from ..policy.scope import CUBE, Level
 from ..sql.aggregates import MOST_GROUPS
 from ..sql.catalog import implicit_ref
+from .aggregates import AREA_CELLS
 
 if TYPE_CHECKING:
     from .schema import SchemaBuilder
@@ -73,8 +74,9 @@ class CubeTypes:
     # --- output ---
 
     def area(self) -> GraphQLObjectType:
-        """The area that a group lies in."""
-        return self._b.aggregates.area()
+        """The area that a group lies in, whatever the caller sees of areas elsewhere: it lies in the area of a post."""
+        fields = {name: GraphQLField(GraphQLNonNull(GraphQLString)) for name in AREA_CELLS}
+        return self._object("CubeAreaKey", {"id": GraphQLField(GraphQLNonNull(GraphQLID)), **fields})
 
     def root(self, entity: str) -> GraphQLField:
         """The root field."""

@@ -164,8 +164,9 @@ class Grouping:
         if field.kind != "ref":
             return KeyCell(key, _term_of(terms, here))
         if field.to == (AREA,):
-            items = self._selector.plain_items(sets, self._types.area())
-            return KeyArea(key, _term_of(terms, here), items)
+            type_, whole = self._types.area(), self._types is self._selector.builder.cubes
+            items = self._selector.plain_items(sets, type_)
+            return KeyArea(key, _term_of(terms, here), items, type_.name, whole)
         if not any(term.path[: len(here)] == here for term in terms):
             raise _not_grouped(here)
         return KeyObject(key, tuple(self._key(sets, field.to[0], terms, here)))

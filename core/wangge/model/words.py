@@ -22,7 +22,8 @@ GENERAL_NOUNS = frozenset("Activity Decision Item Record Plan Clue Object Entity
 BUILT_IN_TYPES = frozenset(
     "Query Mutation Subscription Node Entity Connection Edge PageInfo Count Point PointInput NearInput GeoJSON JSON Date Time "
     "DateTime Decimal BigInt ID String Int Float Boolean FileLink Language Sort Order SortDirection Removed Error Warning "
-    "InputError ErrorPolicy OnConflict ServerInfo Me TotalCount GroupValue DateUnit AreaLevel AreaKey".split()
+    "InputError ErrorPolicy OnConflict ServerInfo Me TotalCount GroupValue DateUnit AreaLevel AreaLevelKey "
+    "CubeAreaKey".split()
 )
 """Types that the platform itself declares in GraphQL."""
 BUILT_IN_ROOTS = frozenset("node me version health changes search".split())

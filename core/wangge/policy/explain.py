@@ -24,8 +24,9 @@ from .world import Facts, HeldPost, StoredRule, World
 
 ACTION = "explain"
 """the action under which the probe asks."""
-WHOLE = Slot(Form.CITY)
-NUMBERS = 2**31 - 1
+NUMBERS = 2**31 - 2
+WHOLE = Slot(Form.CITY, unit_spans=((0, NUMBERS),))
+"""every row, those of units too."""
 IMPLICIT = frozenset(("id", "revision", "createdAt", "updatedAt", "area", "district", "unit"))
 """what is clear in every row that is seen."""
 

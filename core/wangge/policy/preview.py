@@ -59,7 +59,10 @@ def _joins(mine: Found, theirs: Found) -> bool:
 
 
 def _both(mine: Found, theirs: Found) -> Found | None:
-    """The rows of both, each field at the lower level; None where they have no area in common."""
+    """The rows of both, each field at the lower level; None where they have no area in common.
+
+    It is for a purpose only where both are: else a class that is raised would stay clear for the purpose of one of them.
+    """
     reach = _meet(mine.reach, theirs.reach)
     if reach is None:
         return None
@@ -69,6 +72,7 @@ def _both(mine: Found, theirs: Found) -> Found | None:
         mine,
         condition=_and(mine.condition, theirs.condition),
         via=mine.via or theirs.via,
+        purpose=mine.purpose if mine.purpose == theirs.purpose else None,
         fields=tuple((name, level) for name, level in fields if level > Level.HIDDEN),
         reach=reach,
     )

@@ -30,6 +30,8 @@ class Ask:
     ones: Mapping[str, Mapping[str, Ask]] = default(default_factory=dict)
     many: Mapping[str, Mapping[str, Ask]] = default(default_factory=dict)
     files: tuple[str, ...] = ()
+    page: int = FIRST
+    """rows of each connection in it."""
 
 
 class Answers:
@@ -54,7 +56,7 @@ class Answers:
         for name, below in ask.ones.items():
             made[fields[name].name] = self._one(entity, row, levels.get(name, HIDDEN), fields[name], below)
         for name, below in ask.many.items():
-            made[fields[name].name] = self._many(entity, row, levels.get(name, HIDDEN), fields[name], below)
+            made[fields[name].name] = self._many(entity, row, levels.get(name, HIDDEN), fields[name], below, ask.page)
         for name in ask.files:
             made[fields[name].name] = self._files(entity, row, levels.get(name, HIDDEN), fields[name])
         return made
@@ -105,12 +107,14 @@ class Answers:
     def _get(self, kind: str, row: Raw) -> bool:
         return self.sight.visible(kind, "get", row)
 
-    def _many(self, entity: str, row: Raw, level: int, field: Field, below: Mapping[str, Ask]) -> dict[str, Any]:
+    def _many(
+        self, entity: str, row: Raw, level: int, field: Field, below: Mapping[str, Ask], page: int
+    ) -> dict[str, Any]:
         """The connection behind children or refs, in order of id."""
         behind = self.sight.behind(entity, row, field) if level == CLEAR else ()
         found = [pair for pair in behind if self._listed(*pair, field)]
         found.sort(key=lambda pair: pair[1]["id"])
-        nodes = [self.node(kind, each, "list", below[kind]) for kind, each in found[:FIRST]]
+        nodes = [self.node(kind, each, "list", below[kind]) for kind, each in found[:page]]
         return {"nodes": nodes, "totalCount": {"value": len(found)}}
 
     def _listed(self, kind: str, row: Raw, field: Field) -> bool:

@@ -85,6 +85,7 @@ class Entity:
     scope_fields: tuple[str, ...]
     fields: tuple[Field, ...]
     order: tuple[tuple[str, bool], ...]
+    writes: str = "generated"
 
     @property
     def module(self) -> str:
@@ -184,6 +185,7 @@ def _entity(raw: Mapping[str, Any]) -> Entity:
         scope_fields=(names,) if isinstance(names, str) else tuple(names),
         fields=tuple(_field(f, module) for f in raw.get("fields") or ()),
         order=tuple((n, d == "DESC") for item in raw.get("order") or () for n, d in item.items()),
+        writes=raw.get("writes", "generated"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +30,10 @@ class Sight:
         """conditions of the policy, which see every row whole."""
         self.seen = Filters(self, "list")
         """filters of the caller, which see the visible projection."""
+
+    def unseal_with(self, open_: Callable[[Field, str, Any, UUID], Any]) -> None:
+        """How sealed cells are opened: (field, path, ciphertext, row id) -> clear value."""
+        self.seen.open = self.whole.open = open_
 
     # --- where a row lies ---
 
@@ -167,6 +171,34 @@ class Sight:
             self._meets(rule, entity, row, post)
             for post, rules in self.policy.held
             for rule in about(rules, "PROHIBIT", entity, action)
+        )
+
+    def possible(self, entity: str, action: str) -> Iterator[dict[str, int]]:
+        """The field levels of every grant that can hold in some row of a concrete entity."""
+        yield from (levels for _, levels in self.possible_by_post(entity, action))
+
+    def possible_by_post(self, entity: str, action: str) -> Iterator[tuple[Holding, dict[str, int]]]:
+        """The same with the post that has the grant."""
+        policy = self.policy
+        for post, rules in policy.held:
+            if not policy.on_for(self.schema.entities[entity].module, post):
+                continue
+            denies = [d for d in about(rules, "DENY", entity, action) if d["condition"] is None]
+            if any(not d["fields"] for d in denies):
+                continue
+            taken = {name for d in denies for name in policy.taken(d)}
+            for rule in about(rules, "ALLOW", entity, action):
+                levels = policy.levels(rule, post)
+                left = {name: HIDDEN if name in taken else level for name, level in levels.items()}
+                yield post, left if action in NAMED else self.without_raised_parts(rule, entity, left)
+
+    def everywhere(self, entity: str, action: str) -> bool:
+        """Whether a post of the whole city has an action without conditions."""
+        return any(
+            rule["condition"] is None
+            for post, rules in self.policy.held
+            for rule in about(rules, "ALLOW", entity, action)
+            if next(self.policy.above(AREA, post.area))["parent"] is None
         )
 
     def visible(self, entity: str, action: str, row: Raw | None) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .policy import CLEAR, HIDDEN, about
+from .policy import CLEAR, HIDDEN
 from .schema import AREA, FILE, Field
-from .sight import NAMED, READS, Sight
+from .sight import READS, Sight
 
 IMPLICIT = ("id", "revision", "createdAt", "updatedAt")
 LOGIC = ("and", "or", "not")
@@ -25,18 +25,7 @@ class Surface:
 
     def possible(self, entity: str, action: str) -> Iterator[dict[str, int]]:
         """The field levels of every grant that can hold in some row of a concrete entity."""
-        policy = self.sight.policy
-        for post, rules in policy.held:
-            if not policy.on_for(self.schema.entities[entity].module, post):
-                continue
-            denies = [d for d in about(rules, "DENY", entity, action) if d["condition"] is None]
-            if any(not d["fields"] for d in denies):
-                continue
-            taken = {name for d in denies for name in policy.taken(d)}
-            for rule in about(rules, "ALLOW", entity, action):
-                levels = policy.levels(rule, post)
-                left = {name: HIDDEN if name in taken else level for name, level in levels.items()}
-                yield left if action in NAMED else self.sight.without_raised_parts(rule, entity, left)
+        return self.sight.possible(entity, action)
 
     def best(self, entity: str, action: str, field: str) -> int:
         """The highest level of a field in any row; those of an entity are worked out once for this account and moment."""

@@ -20,7 +20,7 @@ class Asks:
 
     def of(self, kind: str, through: str, depth: int, action: str) -> Ask:
         """Everything of a concrete entity, selected through a type (itself or an upper one) `depth` references deep."""
-        there = self._there(through)
+        there = self.there(through)
         fields = {f.id: f for f in self.schema.fields(kind).values() if f.name in there}
         cells = [f.id for f in fields.values() if f.kind == "point" or f.kind not in NESTED]
         labels = [f.id for f in fields.values() if f"{f.name}Label" in there and f.kind in ("code", "codes", "enum")]
@@ -41,7 +41,7 @@ class Asks:
     def _is_one(self, field: Field) -> bool:
         return field.kind in ("ref", "file", "signature")
 
-    def _there(self, entity: str) -> set[str]:
+    def there(self, entity: str) -> set[str]:
         """The fields that the caller's type has, and that the naive evaluator expects: others are told by the path `schema`."""
         type_ = self.case.types.get(self.schema.entities[entity].type)
         return {f["name"] for f in (type_ or {}).get("fields") or ()} & self.case.surface.node(entity)
@@ -77,7 +77,7 @@ class Asks:
             made.append(f"{fields[name].name} {{{self.spread(below)}}}")
         for name, below in ask.many.items():
             inner = f"nodes {{{self.spread(below)}}} totalCount {{value}}"
-            made.append(f"{fields[name].name}(first: 1000, orderBy: [{{id: ASC}}]) {{{inner}}}")
+            made.append(f"{fields[name].name}(first: {ask.page}, orderBy: [{{id: ASC}}]) {{{inner}}}")
         made += [f"{fields[name].name} {{role file {{id}}}}" for name in ask.files]
         return " ".join(made)
 

@@ -130,6 +130,11 @@ class Case:
         data: dict[str, Any] = answer["data"]
         return data
 
+    async def refused(self, query: str, variables: Mapping[str, Any]) -> str:
+        """The code of the refusal of what must not be answered; "" where it was."""
+        codes = _codes(await self._answer(query, variables, None))
+        return codes[0] if codes else ""
+
     # --- rows ---
 
     async def candidates(self, entity: str) -> tuple[list[Pair], bool]:
@@ -152,6 +157,10 @@ class Case:
                 self._report.sampled.add(kind)
             found += [(kind, row) for row in rows if row is not None]
         return found, whole
+
+    async def row(self, entity: str, row_id: Any) -> Raw | None:
+        """One row of a concrete entity."""
+        return await self.naive(lambda: self.rows.get(entity, row_id))
 
     # --- comparing ---
 

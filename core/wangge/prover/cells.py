@@ -125,3 +125,29 @@ async def _explained(case: Case, kind: str, row: Raw, field: Field | None, actio
     wanted = await case.naive(expected)
     told = data["access"]["explain"]
     case.same("explain", kind, row, field.id if field else "row", wanted, told, action=action, asked=query)
+    if await _explains(case):
+        await _chain(case, row, (type_, name, action), wanted)
+
+
+async def _explains(case: Case) -> bool:
+    """Whether the caller is told whole chains, in every row and of the own account."""
+    questions = case.types.get("AccessQuestions") or {}
+    if "explainFor" not in {f["name"] for f in questions.get("fields") or ()}:
+        return False
+    right, own = case.schema.entities.get("wangge.rule"), case.sight.policy.account
+    whole = right is not None and await case.naive(lambda: case.sight.everywhere("wangge.rule", "do:explain"))
+    account = await case.row("wangge.account", own) if whole else None
+    return account is not None and await case.naive(lambda: case.sight.visible("wangge.account", "get", account))
+
+
+async def _chain(case: Case, row: Raw, asked: tuple[str, str, str], wanted: dict[str, Any]) -> None:
+    """The chain of rules of the own account comes to the same level, by the rules, by Casbin and as compiled."""
+    type_, name, action = asked
+    query = (
+        f'{{ access {{ explainFor(account: "{case.login}", type: "{type_}", id: "{row["id"]}"{name}, '
+        f'action: "{action}") {{ level compiled agrees }} }} }}'
+    )
+    data = await case.ask("explain", query)
+    if data is not None:
+        level = {"level": wanted["level"], "compiled": wanted["level"], "agrees": True}
+        case.same("explain", "", row, f"{type_}{name}", level, data["access"]["explainFor"], asked=query)

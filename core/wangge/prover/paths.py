@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..proof.rows import Raw
-from . import cells
+from . import cells, groups, nodes, walk, writes
 from .asks import NESTED, Asks
 from .case import Case, Pair
 from .changes import changes
@@ -257,5 +257,13 @@ PATHS: Mapping[str, Prove] = {
     "absent": cells.absences,
     "explain": cells.explanations,
     "changes": changes,
+    "aggregate": groups.aggregates,
+    "node": nodes.nodes,
+    "walk": walk.walk,
 }
 """Every path of the API that reads rows; `schema` first, since the others ask only for what exists."""
+WRITTEN: Mapping[str, Prove] = {"write": writes.writes}
+"""Paths that only a proof that names them takes: they leave refusals in the ledger."""
+ALL: Mapping[str, Prove] = {**PATHS, **WRITTEN}
+PREVIEWED = ("schema", "list", "by id", "removed", "filter", "order", "page", "absent", "aggregate", "node", "walk")
+"""the paths of a preview, which only reads."""

@@ -41,6 +41,8 @@ class Report:
         self.found: list[Disagreement] = []
         self.sampled: set[str] = set()
         """entities of which not all rows were asked for."""
+        self.path = ""
+        """the path of `PATHS` that is asked, or was asked last."""
         self.accounts = 0
         self.unfinished = 0
         """accounts whose paths were not all asked in the time that was given."""

@@ -285,10 +285,10 @@ def _key(build: Build, part: Aggregate, entity: str, item: KeyItem) -> str:
     if isinstance(item, KeyLabel):
         return cells.label(_last(build, entity, part.terms[item.term].path), item.language, f"y.g{item.term}")
     if isinstance(item, KeyArea):
-        area = build.alias("a")
-        columns = {what: f"{area}.{what}" for what in ("id", "code", "name", "kind")}
-        pairs = [(key, columns.get(what) or cells.text(what)) for key, what in item.items]
-        return cells.json_object(pairs, f"FROM wangge.area {area} WHERE {area}.id = y.g{item.term}")
+        area = source(build, AREA, None if item.whole else "list")
+        shown = {"id": area.own("id"), "__typename": cells.text(item.type)}
+        pairs = [(key, shown.get(what) or cells.cell(area, what)) for key, what in item.items]
+        return cells.json_object(pairs, f"FROM {area.from_clause()} WHERE {area.own('id')} = y.g{item.term}")
     if not part.terms:
         return "NULL"
     return cells.json_object([(inner.key, _key(build, part, entity, inner)) for inner in item.items])

@@ -185,6 +185,10 @@ class KeyArea(msgspec.Struct, frozen=True):
     key: str
     term: int
     items: tuple[tuple[str, str], ...]
+    type: str
+    """what `__typename` says."""
+    whole: bool = False
+    """whether its cells are shown without asking what the caller sees of areas, as of a cube."""
 
 
 class KeyObject(msgspec.Struct, frozen=True):
