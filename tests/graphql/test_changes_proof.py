@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from tests.city import City
 from tests.graphql.accounts import admit
@@ -12,13 +13,14 @@ from tests.graphql.test_erasing import CLERK, RESIDENCE
 from tests.graphql.test_writing import NANMING, REMOVE, RESTORE, UPDATE, YUNYAN, created, grid_of
 from tests.policy.holders import define
 from wangge.app import compose
-from wangge.graphql.limits import NO_LIMIT
 from wangge.identity.scopes import Credential
+from wangge.model.role_limits import UNLIMITED
 from wangge.modules.discover import discover
 from wangge.proof.rows import Rows
 from wangge.proof.schema import read
 from wangge.prover.accounts import unseal_with
-from wangge.prover.prove import Subject, prove
+from wangge.prover.bounds import Bounds
+from wangge.prover.prove import Known, Subject, prove, through
 from wangge.prover.report import Report
 from wangge.store.pool import Pool
 
@@ -56,7 +58,7 @@ async def test_every_account_is_told_what_the_naive_evaluator_says(city: City, c
     await admit(city, city_owner, "of-roads", "of_roads", like=NANMING)
     await admit(city, city_owner, "of-roads-too", "of_roads", "grid_staff", like=YUNYAN)
     await _write(city, city_owner)
-    parts = compose(city.settings, max_cost=NO_LIMIT)
+    parts = compose(city.settings, limits=UNLIMITED)
     schema, report = read(found.folder for found in discover(city.settings.modules)), Report()
     rows = Rows(schema)
     async with parts.pool, parts.pool.connection() as connection:
@@ -64,11 +66,11 @@ async def test_every_account_is_told_what_the_naive_evaluator_says(city: City, c
         await parts.reads.open()
         for login in LOGINS:
             account = await city_owner.fetchval("SELECT id FROM wangge.account WHERE login = $1", login)
-            subject = Subject(account, login, await parts.scopes.scope(Credential(account)))
-            paths = ("schema", "changes")
+            scope = await parts.scopes.scope(Credential(account))
+            known = Known(schema, rows, connection, unseal_with(parts.keys))
             assert await prove(
-                parts.engine, schema, rows, connection, subject, report, random.Random(login),
-                unseal=unseal_with(parts.keys), sample=2000, paths=paths,
+                through(parts.engine, scope), known, Subject(account, login), report, random.Random(login),
+                bounds=Bounds(sample=2000), paths=("schema", "changes"), position=partial(parts.engine.position, scope),
             )  # fmt: skip
         await parts.reads.close()
         await parts.scopes.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -32,8 +33,9 @@ from wangge.policy.world import World
 from wangge.proof.rows import Rows
 from wangge.proof.schema import Schema, read
 from wangge.prover.accounts import unseal_with
+from wangge.prover.bounds import Bounds
 from wangge.prover.paths import ALL
-from wangge.prover.prove import Subject, prove
+from wangge.prover.prove import Known, Subject, prove, through
 from wangge.prover.report import Report
 from wangge.store.apply import apply_model
 from wangge.store.clock import DatabaseClock
@@ -75,7 +77,7 @@ class Stored:
         return self.world
 
 
-class Known(NamedTuple):
+class Read(NamedTuple):
     """What no policy changes: the model, the naive evaluator's schema, and rows."""
 
     model: Model
@@ -83,10 +85,10 @@ class Known(NamedTuple):
     rows: Rows
 
 
-def read_known() -> Known:
+def read_known() -> Read:
     """The files of the city, and no rows yet."""
     schema = read(FOLDERS)
-    return Known(load_model(FOLDERS), schema, Rows(schema))
+    return Read(load_model(FOLDERS), schema, Rows(schema))
 
 
 class Proving:
@@ -125,7 +127,7 @@ async def make_proving(database: Database, pool: Pool, keys: Keys, reads: Reads)
     return made
 
 
-async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads, known: Known | None = None) -> Proving:
+async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads, known: Read | None = None) -> Proving:
     """A city that is in the database already."""
     model, schema, rows = known or read_known()
     connection = await connect(database, "owner")
@@ -240,13 +242,14 @@ async def disagreements(
     if facts is None:  # the account may not act, and so it is asked nothing
         return report
     proving.stored.world, proving.stored.roles = world, Roles(world)
-    if policy.preview is None:
-        subject = Subject(account, LOGIN, build_scope(world, proving.stored.roles, facts))
-    else:
-        scope = preview_scope(world, proving.stored.roles, facts, policy.preview, PREVIEWS)
-        subject = Subject(account, LOGIN, scope, policy.preview)
+    made, roles = Subject(account, LOGIN, policy.preview), proving.stored.roles
+    own = policy.preview is None
+    scope = (
+        build_scope(world, roles, facts) if own else preview_scope(world, roles, facts, made.preview or "", PREVIEWS)
+    )
     await prove(
-        proving.engine, proving.schema, proving.rows, proving.connection, subject, report, chance,
-        unseal=unseal_with(proving.keys), effort=policy.effort, paths=paths, sample=sample,
+        through(proving.engine, scope), Known(proving.schema, proving.rows, proving.connection, unseal_with(proving.keys)),
+        made, report, chance, bounds=Bounds(effort=policy.effort, sample=sample), paths=paths,
+        position=partial(proving.engine.position, scope),
     )  # fmt: skip
     return report

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     with services_of(settings) as runtime:
         if runtime.supervisor == os.getpid():
             write_runtime(settings, runtime)
-        return _print(asyncio.run(_prove(settings, args)))
+        return report_of(asyncio.run(_prove(settings, args)))
 
 
 async def _prove(settings: Any, args: argparse.Namespace) -> Report:
@@ -64,16 +64,17 @@ async def _prove(settings: Any, args: argparse.Namespace) -> Report:
         seconds=args.seconds,
         seed=args.seed,
         sample=args.rows,
-        tell=_progress,
+        tell=progress,
     )
 
 
-def _progress(text: str) -> None:
+def progress(text: str) -> None:
+    """Show what is asked now, where somebody looks."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def _print(report: Report) -> int:
+def report_of(report: Report) -> int:
     """The disagreements and a summary."""
     if sys.stderr.isatty():
         print(file=sys.stderr)

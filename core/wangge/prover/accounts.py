@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from ..identity.scopes import Credential
 from ..modules.discover import discover
 from ..proof.rows import Rows
 from ..proof.schema import Field, read
-from .prove import Subject, prove
+from .bounds import Bounds
+from .prove import Known, Subject, prove, through
 from .report import Report
 
 ACCOUNTS = "SELECT id, login FROM wangge.account WHERE removed_at IS NULL AND state = 'ACTIVE' ORDER BY login"
@@ -52,10 +54,11 @@ async def prove_accounts(
                 except Unauthenticated:
                     continue
                 report.accounts += 1
-                done = await prove(
-                    parts.engine, schema, rows, connection, Subject(account, login, scope), report,
-                    random.Random(f"{seed} {login}"), unseal=unseal_with(parts.keys), until=until, sample=sample, tell=tell,
-                )  # fmt: skip
+                chance, subject = random.Random(f"{seed} {login}"), Subject(account, login)
+                known = Known(schema, rows, connection, unseal_with(parts.keys))
+                execute, bounds = through(parts.engine, scope), Bounds(sample=sample, until=until)
+                position = partial(parts.engine.position, scope)
+                done = await prove(execute, known, subject, report, chance, bounds=bounds, tell=tell, position=position)
                 report.unfinished += not done
         finally:
             await parts.reads.close()

@@ -36,6 +36,7 @@ class Asks:
             if depth
             else {},
             files=tuple(f.id for f in fields.values() if f.kind in ("files", "photos")),
+            page=self.case.bounds.page,
         )
 
     def _is_one(self, field: Field) -> bool:

@@ -13,6 +13,7 @@ from ..proof.rows import Missing, Raw, Rows
 from ..proof.sight import Sight
 from ..proof.surface import Surface
 from ..proof.wire import ANY
+from .bounds import Bounds
 from .report import Disagreement, Report
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ Pair = tuple[str, Raw]
 """(concrete entity, row)."""
 Execute = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
 """(document, variables, purpose) -> the answer of the API to the account."""
+Position = Callable[[int, int], str]
+"""(epoch, value) -> that position as the account would be given it."""
 
 
 BUSY = ("audit.not_taken", "database.busy", "policy.unconfirmed")
@@ -33,7 +36,7 @@ class Enough(Exception):
 
 
 class Case:
-    """What the paths work with; `effort` is how many probes each field gets, `sample` how many rows of an entity."""
+    """What the paths work with."""
 
     def __init__(
         self,
@@ -44,10 +47,8 @@ class Case:
         connection: Any,
         report: Report,
         chance: random.Random,
-        effort: int = 2,
-        sample: int = 40,
-        until: float | None = None,
-        position: Callable[[int, int], str] | None = None,
+        bounds: Bounds,
+        position: Position | None = None,
     ) -> None:
         self.login = login
         self.sight = sight
@@ -56,16 +57,16 @@ class Case:
         self.surface = Surface(sight)
         self.answers = Answers(sight)
         self.chance = chance
-        self.effort = effort
-        self.sample = sample
+        self.bounds = bounds
+        self.effort = bounds.effort
+        self.sample = bounds.sample
         self.types: dict[str, dict[str, Any]] = {}
         """the caller's own introspection: type name -> type."""
         self._execute = execute
         self._connection = connection
         self._report = report
-        self._until = until
+        self._until = bounds.until
         self.position = position
-        """a position of the account: (epoch, value) -> text."""
 
     async def naive(self, work: Callable[[], T]) -> T:
         """What the naive evaluator says, once all rows that it needs are read."""
@@ -129,6 +130,11 @@ class Case:
             return None
         data: dict[str, Any] = answer["data"]
         return data
+
+    async def told(self, query: str) -> dict[str, Any]:
+        """What an answer tells, whatever was refused beside it."""
+        data: dict[str, Any] | None = (await self._answer(query, {}, None)).get("data")
+        return data or {}
 
     async def refused(self, query: str, variables: Mapping[str, Any]) -> str:
         """The code of the refusal of what must not be answered; "" where it was."""

@@ -13,7 +13,9 @@ async def lists(case: Case) -> list[tuple[str, list[Pair], list[str] | None]]:
     for name, entity in case.schema.entities.items():
         if entity.plural in roots and entity.type in case.types:
             pairs, whole = await case.candidates(name)
-            found.append((name, pairs, None if whole and len(pairs) <= 1000 else [str(r["id"]) for _, r in pairs]))
+            found.append(
+                (name, pairs, None if whole and len(pairs) <= case.bounds.first else [str(r["id"]) for _, r in pairs])
+            )
     return found
 
 
@@ -32,11 +34,12 @@ async def listed(
     limit: list[str] | None,
     removed: str = "",
     purpose: str | None = None,
+    first: int | None = None,
 ) -> dict[str, Any] | None:
     """One connection in order of id."""
     more = (f", removed: {removed}" if removed else "") + (", where: $w" if limit is not None else "")
     plural = case.schema.entities[entity].plural
-    field = f"{plural}(first: 1000, orderBy: [{{id: ASC}}]{more}) {selection}"
+    field = f"{plural}(first: {first or case.bounds.first}, orderBy: [{{id: ASC}}]{more}) {selection}"
     data = await case.ask(path, query_of(case, entity, field, limit), limits(limit), purpose=purpose)
     return None if data is None else data[plural]
 

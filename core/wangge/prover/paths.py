@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..proof.rows import Raw
-from . import cells, groups, nodes, walk, writes
+from . import cells, groups, nodes, roots, walk, writes
 from .asks import NESTED, Asks
 from .case import Case, Pair
 from .changes import changes
@@ -168,7 +168,7 @@ async def _tried(
     declared = case.schema.entities[entity]
     wheres = {f"w{at}": limited(probe.api, limit) for at, (_, probe) in enumerate(tried)}
     head = ", ".join(f"${name}: {declared.type}Where" for name in wheres)
-    root = f"{declared.plural}(first: 1000, orderBy: [{{id: ASC}}], where: $"
+    root = f"{declared.plural}(first: {case.bounds.first}, orderBy: [{{id: ASC}}], where: $"
     fields = [f"{name}: {root}{name}) {{ nodes {{ id }} totalCount {{ value }} }}" for name in wheres]
     data = await case.ask(tried[0][0], f"query ({head}) {{ {' '.join(fields)} }}", wheres)
     if data is None:
@@ -194,7 +194,7 @@ async def orders(case: Case) -> None:
             chunk = wanted[at : at + AT_ONCE]
             where = ", where: $w" if limit is not None else ""
             fields = [
-                f"o{n}: {plural}(first: 1000{f', orderBy: [{text}]' if text else ''}{where}) {{ nodes {{ id }} }}"
+                f"o{n}: {plural}(first: {case.bounds.first}{f', orderBy: [{text}]' if text else ''}{where}) {{ nodes {{ id }} }}"
                 for n, (text, _) in enumerate(chunk)
             ]
             data = await case.ask("order", query_of(case, entity, " ".join(fields), limit), limits(limit))
@@ -260,6 +260,7 @@ PATHS: Mapping[str, Prove] = {
     "aggregate": groups.aggregates,
     "node": nodes.nodes,
     "walk": walk.walk,
+    "root": roots.roots,
 }
 """Every path of the API that reads rows; `schema` first, since the others ask only for what exists."""
 WRITTEN: Mapping[str, Prove] = {"write": writes.writes}

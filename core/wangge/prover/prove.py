@@ -18,7 +18,8 @@ from ..proof.policy import POLICY, Policy
 from ..proof.rows import Rows
 from ..proof.schema import Schema
 from ..proof.sight import Sight
-from .case import Case, Enough
+from .bounds import Bounds
+from .case import Case, Enough, Execute, Position
 from .paths import ALL, PATHS, PREVIEWED
 from .report import Report
 
@@ -27,55 +28,65 @@ Tell = Callable[[str], None]
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """An account to prove and its Scope."""
+    """Whom to prove."""
 
     account: UUID
     login: str
-    scope: Scope
     preview: str | None = None
-    """the role as which the Scope is a preview."""
+    """the role as which the account previews."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the naive evaluator knows: the schema, the rows that were read, and where to read others."""
+
+    schema: Schema
+    rows: Rows
+    connection: Any
+    unseal: Open | None = None
+
+
+def through(engine: Engine, scope: Scope) -> Execute:
+    """Asks the engine of this process under a Scope."""
+
+    async def execute(query: str, variables: Mapping[str, Any], purpose: str | None) -> dict[str, Any]:
+        answer = await engine.execute(Request(query, variables, purpose=purpose), scope)
+        made: dict[str, Any] = msgspec.json.decode(answer.body)
+        return made
+
+    return execute
 
 
 async def prove(
-    engine: Engine,
-    schema: Schema,
-    rows: Rows,
-    connection: Any,
+    execute: Execute,
+    known: Known,
     subject: Subject,
     report: Report,
     chance: random.Random,
     *,
-    unseal: Open | None = None,
-    until: float | None = None,
-    effort: int = 2,
-    sample: int = 40,
+    bounds: Bounds = Bounds(),  # noqa: B008 # a frozen struct
     paths: Sequence[str] = tuple(PATHS),
     tell: Tell | None = None,
+    position: Position | None = None,
 ) -> bool:
-    """Compare every path of one account; False when the time was over before."""
-    rows.forget(POLICY)
-    now: dt.datetime = await connection.fetchval("SELECT now()")
-    policy = Policy(schema, rows, subject.account, now)
+    """Compare every path of one account; False when the time was over before.
+
+    Changes since a position are compared where `position` makes one of the account.
+    """
+    known.rows.forget(POLICY)
+    now: dt.datetime = await known.connection.fetchval("SELECT now()")
+    policy = Policy(known.schema, known.rows, subject.account, now)
     sight = Sight(policy) if subject.preview is None else Both(policy, subject.preview)
-    if unseal is not None:
-        sight.unseal_with(unseal)
-
-    async def execute(query: str, variables: Mapping[str, Any], purpose: str | None) -> dict[str, Any]:
-        answer = await engine.execute(Request(query, variables, purpose=purpose), subject.scope)
-        made: dict[str, Any] = msgspec.json.decode(answer.body)
-        return made
-
+    if known.unseal is not None:
+        sight.unseal_with(known.unseal)
     case = Case(
         login=subject.login,
         sight=sight,
         execute=execute,
-        connection=connection,
+        connection=known.connection,
         report=report,
         chance=chance,
-        effort=effort,
-        sample=sample,
-        until=until,
-        position=lambda epoch, value: engine.position(subject.scope, epoch, value),
+        bounds=bounds,
+        position=position,
     )
     seed = chance.getrandbits(64)
     for name in [p for p in paths if subject.preview is None or p in PREVIEWED]:

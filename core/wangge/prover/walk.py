@@ -16,9 +16,9 @@ from .lists import listed, lists
 
 PATH = "walk"
 DEPTH = 4
-ROOTS = 6
+ROOTS = 4
 """rows of each list that chains begin at."""
-PAGE = 10
+PAGE = 4
 """rows of a to-many field."""
 ONE = ("ref", "file", "signature")
 Chain = tuple[str, ...]
@@ -47,7 +47,7 @@ async def _walked(case: Case, entity: str, pairs: list[Pair], chain: Chain) -> N
 
     asked = await case.naive(below)
     query = f"{{ nodes {{ {asks.spread(asked)} }} totalCount {{ value exact }} }}"
-    found = await listed(case, PATH, entity, query, [str(row["id"]) for _, row in pairs])
+    found = await listed(case, PATH, entity, query, [str(row["id"]) for _, row in pairs], first=ROOTS)
     if found is None:
         return
     expected = await case.matching(pairs)

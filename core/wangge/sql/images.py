@@ -70,7 +70,8 @@ class Image(Watched):
         """The images of all events as CTEs, `_n` the number of the event: made once, however many callers look at them."""
         return [
             f"{prefix}{at} AS MATERIALIZED (SELECT e._n, r.* FROM {events} e "
-            f"CROSS JOIN LATERAL ({looked_up(table, 'e')}) t CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, to_jsonb(t) || e.before) r WHERE e.before IS NOT NULL)"
+            f"CROSS JOIN LATERAL ({looked_up(table, 'e')}) t "
+            f"CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, to_jsonb(t) || e.before) r WHERE e.before IS NOT NULL)"
             for at, (table, _) in enumerate(self.levels())
         ]
 
