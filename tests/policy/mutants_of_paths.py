@@ -63,7 +63,7 @@ OF_AGGREGATES = (
     Mutant("aggregates for every list", TYPES, 'self._b.kinds(entity, "list") if self._b.rights(kind).grants("aggregate")]', 'self._b.kinds(entity, "list")]'),
 )  # fmt: skip
 OF_NODES = (
-    Mutant("nodes of upper types", RUN, 'if not entity or entity not in builder.kinds(entity, "get"):', "if not entity:"),
+    Mutant("nodes of upper types", RUN, ' or entity not in builder.kinds(entity, "get"):', ":"),
 )  # fmt: skip
 OF_WRITES = (
     Mutant("guards forget prohibitions", COMPILE, "any_of(row.predicates), *prohibited(row, action)])", "any_of(row.predicates)])"),
