@@ -82,6 +82,7 @@ FOREIGN = {
     "httpx": {"identity"},
     "pypinyin": {"model"},
     "pluggy": {"hookspecs", "modules"},
+    "openpyxl": {"documents"},
 }
 
 

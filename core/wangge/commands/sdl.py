@@ -1,4 +1,4 @@
-"""`wangge sdl --as ACCOUNT`: the GraphQL schema of one caller, for code generation."""
+"""`wangge sdl --as WHO`: the GraphQL schema of one caller, for code generation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def add(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "sdl",
         help="print a caller's GraphQL schema",
-        description="Print the schema that an account has now, as SDL: what it may not see is not in it.",
+        description="Print the schema that a role, or an account, has now, as SDL: what it may not see is not in it.",
     )
-    parser.add_argument("--as", dest="account", required=True, metavar="ACCOUNT", help="the login of the account")
+    parser.add_argument("--as", dest="who", required=True, metavar="WHO", help="a role, or the login of an account")
     parser.add_argument("--language", choices=("zh", "en"), default="zh", help="of the descriptions")
 
 
@@ -34,19 +34,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _sdl(settings: Any, database: Any, args: argparse.Namespace) -> str:
-    """The SDL of an account's Scope."""
+    """The SDL of a Scope."""
     from ..app import compose
-    from ..errors import SettingsError
-    from ..identity.scopes import Credential
+    from ..documents.who import scope_of_name
 
     parts = compose(settings)
     async with parts.pool:
-        account = await parts.pool.fetchval("SELECT id FROM wangge.account WHERE login = $1", args.account)
-        if account is None:
-            raise SettingsError("sdl.unknown_account", f'there is no account "{args.account}"', account=args.account)
         await parts.scopes.open()
         try:
-            scope = await parts.scopes.scope(Credential(account, origin="command"))
+            scope = await scope_of_name(parts.pool, parts.scopes, args.who)
             return parts.engine.sdl(scope.shape, args.language)
         finally:
             await parts.scopes.close()

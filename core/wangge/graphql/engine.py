@@ -161,6 +161,10 @@ class Engine:
                 await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
         return found
 
+    async def caller_of(self, scope: Scope, language: str) -> CallerSchema:
+        """The schema of a caller, in a process that serves."""
+        return await self._caller(scope.shape, language)
+
     def sdl(self, shape: Shape, language: str) -> str:
         """The schema of a shape as SDL."""
         return print_schema(self.schema(shape, language).schema)

@@ -1,9 +1,10 @@
-"""`/api/q/<name>/v<n>`: trusted documents as REST, and `/api/openapi.json`, which describes those of the caller."""
+"""`/api/q/<name>/v<n>`: trusted documents as REST; `/api/openapi.json`, and pages for developers, each for its caller."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from ..documents.book import Document, Documents
-from ..documents.openapi import describe
+from ..documents.handbook import Handbook
 from ..documents.parameters import variables_of
 from ..errors import Invalid
 from ..graphql.engine import Engine
@@ -28,8 +29,17 @@ from .graphql import MAX_BODY, WrongMethod, WrongType, headers_of_refusal
 from .messages import JSON, body_of, headers_of, language_of, send
 from .requests import BadRequest
 
+HTML = "text/html; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PATH = re.compile(r"/api/q/([a-z0-9-]{1,60}/v[1-9][0-9]{0,3})")
-DESCRIPTION = "/api/openapi.json"
+PAGES = {
+    "/api/openapi.json": JSON,
+    "/api/examples.json": JSON,
+    "/api/docs": HTML,
+    "/api/dictionary": HTML,
+    "/api/dictionary.xlsx": XLSX,
+}
+"""path -> media type of what is made for each caller."""
 MAX_OF_ANYBODY = 100_000
 """bytes of a body without credentials."""
 
@@ -51,26 +61,27 @@ class Api:
         self._callers = callers
         self._documents = documents
         self._deadline = deadline
+        self._book = Handbook(engine, documents)
 
     async def serve(self, scope: Any, receive: Receive, sender: Send) -> None:
         """Answer one request within the deadline."""
         headers = headers_of(scope)
         try:
             async with self._deadline():
-                status, body, more = await self._answer(scope, receive, headers)
+                status, body, type_, more = await self._answer(scope, receive, headers)
         except Exception as error:
             refused = translated(error)
             body = msgspec.json.encode({"errors": [self._engine.refusal(refused, language_of(headers))]})
-            status, more = refused.status, headers_of_refusal(refused)
-        await send(sender, status, body, JSON, more)
+            status, type_, more = refused.status, JSON, headers_of_refusal(refused)
+        await send(sender, status, body, type_, more)
 
     async def _answer(
         self, scope: Any, receive: Receive, headers: Mapping[str, str]
-    ) -> tuple[int, bytes, Mapping[str, str]]:
-        """(status, body, further headers)."""
+    ) -> tuple[int, bytes, str, Mapping[str, str]]:
+        """(status, body, media type, further headers)."""
         path, method = f"/api/{scope['path'].removeprefix('/api').strip('/')}", scope["method"]
         found = PATH.fullmatch(path)
-        if found is None and path != DESCRIPTION:
+        if found is None and path not in PAGES:
             raise NoRoute("request.no_route", "there is nothing here: /api/openapi.json lists what there is")
         if method not in ("GET", "POST") or (found is None and method != "GET"):
             raise WrongMethod("request.method", "use GET" if found is None else "use POST, or GET for queries")
@@ -79,12 +90,27 @@ class Api:
         )
         rights = await self._scopes.scope(credential)
         if found is None:
-            return 200, await self._description(rights, language_of(headers)), {}
+            self._engine.admit(rights, credential)
+            return 200, await self._page(path, rights, scope, headers), PAGES[path], {}
         document = await self._documents.find(found[1], rights)
         request = await self._documents.prepared(_request(document, headers, method == "GET"), rights)
         variables = await self._variables(request, rights, scope, receive, headers)
         answer = await self._engine.execute(msgspec.structs.replace(request, variables=variables), rights, credential)
-        return _status(answer), answer.body, _more(answer, document)
+        return _status(answer), answer.body, JSON, _more(answer, document)
+
+    async def _page(self, path: str, rights: Rights, scope: Any, headers: Mapping[str, str]) -> bytes:
+        """What is made for one caller."""
+        language, book = _language(scope, headers), self._book
+        if path == "/api/openapi.json":
+            return await book.openapi(rights, language)
+        if path == "/api/examples.json":
+            return await book.examples(rights, language)
+        if path == "/api/docs":
+            address = f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
+            return await book.interface(rights, rights.actor.name, address, language)
+        if path == "/api/dictionary":
+            return await book.dictionary(rights, rights.actor.name, language)
+        return await book.workbook(rights, language)
 
     async def _variables(
         self, request: Request, rights: Rights, scope: Any, receive: Receive, headers: Mapping[str, str]
@@ -109,16 +135,11 @@ class Api:
             raise BadRequest("request.malformed", "the body is one JSON object: the variables by their names")
         return given
 
-    async def _description(self, rights: Rights, language: str) -> bytes:
-        """The OpenAPI document of the caller's own documents."""
-        found = []
-        for document in await self._documents.of(rights):
-            request = Request(document.document, language=language, document=document.id)
-            try:
-                found.append((document, await self._engine.operation_of(request, rights)))
-            except InvalidDocument:  # it asks for what this caller has not: for this caller it is not there
-                continue
-        return msgspec.json.encode(describe(found, self._engine.schema(rights.shape, language).schema, language))
+
+def _language(scope: Any, headers: Mapping[str, str]) -> str:
+    """That of the query string (`?language=en`), which a link carries; else what the browser asks for."""
+    given = urllib.parse.parse_qs(scope["query_string"].decode("latin-1")).get("language")
+    return ("en" if given[0] == "en" else "zh") if given else language_of(headers)
 
 
 def _request(document: Document, headers: Mapping[str, str], reads_only: bool) -> Request:
