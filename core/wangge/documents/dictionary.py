@@ -78,7 +78,7 @@ def dictionary(caller: CallerSchema, language: str) -> Dictionary:
     catalog, shape = caller.builder.catalog, caller.builder.shape
     names = [name for name in sorted(catalog.model.entities) if any(shape.entity(kind) for kind in catalog.kinds(name))]
     entities = [_entity(caller, catalog.entity(name), language) for name in names]
-    used = {field.table for name in names for field in _shown(caller, name) if field.table is not None}
+    used = {field.table for name in names for field in _shown(caller, name) if field.table}
     tables = tuple(catalog.model.tables[name] for name in sorted(used))
     return Dictionary(tuple(entity for entity in entities if entity.fields), tables)
 
@@ -130,7 +130,10 @@ def _rows(caller: CallerSchema, entity: str, field: Field, path: str, within: st
 
 
 def _best(caller: CallerSchema, entity: str, path: str) -> Level | None:
-    """How a field is seen at best; None where it is hidden."""
+    """How a field is seen at best; None where it is hidden, or leads to what is."""
+    node: Any = caller.builder.node(entity)
+    if caller.builder.catalog.fields(entity)[path.partition(".")[0]].name not in node.fields:
+        return None
     rights = [caller.builder.rights(kind) for kind in caller.builder.catalog.kinds(entity)]
     found = max((one.best(action, path) for one in rights for action in ("list", "get")), default=Level.HIDDEN)
     return found if found > Level.HIDDEN else None
@@ -144,7 +147,7 @@ def _writable(caller: CallerSchema, entity: str, path: str) -> bool:
 
 def _target(caller: CallerSchema, field: Field) -> str:
     """What the values are of."""
-    if field.table is not None:
+    if field.table:
         return field.table
     if field.values:
         return ", ".join(value.value for value in field.values)
@@ -156,7 +159,7 @@ def _example(caller: CallerSchema, field: Field) -> str:
     value: Any = OF_KINDS.get(field.kind, "测试" if field.kind == "text" else "")
     if field.values:
         value = field.values[0].value
-    elif field.table is not None:
+    elif field.table:
         codes = caller.builder.catalog.model.tables[field.table].codes
         value = codes[0].code if codes else ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

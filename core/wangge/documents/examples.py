@@ -183,8 +183,9 @@ def _count(caller: CallerSchema, entity: Entity, roots: Roots, shown: str) -> Ma
 def _create(caller: CallerSchema, entity: Entity, roots: Roots, shown: str) -> Made:
     """A new row with what is required of it."""
     field = caller.schema.mutation_type.fields.get(f"create{entity.type}") if caller.schema.mutation_type else None
-    if field is None or "input" not in field.args:
-        return None
+    payload: Any = get_named_type(field.type) if field is not None else None
+    if field is None or "input" not in field.args or "warnings" not in payload.fields:
+        return None  # there is none, or it is an operation of its own
     type_: Any = get_named_type(field.args["input"].type)
     text = f"""mutation Create{entity.type}($input: {type_.name}!) {{
   create{entity.type}(input: $input) {{
@@ -219,7 +220,7 @@ def _value(type_: Any, field: Field | None, caller: CallerSchema) -> Any:
         return {
             name: _value(f.type, None, caller) for name, f in type_.fields.items() if isinstance(f.type, GraphQLNonNull)
         }
-    if field is not None and field.kind in ("code", "codes") and field.table is not None:
+    if field is not None and field.table:
         codes = caller.builder.catalog.model.tables[field.table].codes
         if codes:
             return codes[0].code
