@@ -48,6 +48,9 @@ class Filling:
             ("ward.tag", tags[1]),
         ):
             await self._remove(entity, row)
+        heads = await self._load("ward.head", [self._head(n) for n in range(220)])
+        for row in heads[:3]:
+            await self._remove("ward.head", row)
         await self._point_back(sites, items)
         return [p["id"] for p in persons]
 
@@ -162,6 +165,14 @@ class Filling:
     def _desk(self, n: int) -> Row:
         unit = self._units[n % len(self._units)]
         return {"id": uuid7(), "unit": unit, "name": self._maybe("台"), "floor": self._maybe(n % 3)}
+
+    def _head(self, n: int) -> Row:
+        """Few in some places, of one sex in others."""
+        any_of = self._chance.choice
+        area = any_of(("north_1",) * 5 + ("north_2",) * 4 + ("south_1",) * 3 + ("north", "south"))
+        sex = any_of(("1", "2")) if area != "south_1" else any_of(("1",) * 9 + ("2", None))
+        age, stage = any_of((*range(20, 70, 10), None)), any_of("AAAB")
+        return self._row(area, sex=sex, stage=stage, age=age, debts=n % 7 if n % 3 else None)
 
     # --- storing ---
 

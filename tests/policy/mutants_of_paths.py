@@ -92,8 +92,22 @@ OF_PREVIEWS = (
     Mutant("a preview by every post", PREVIEW, "places = [post for post in facts.posts if _holds(world, roles, facts, post, right)]", "places = list(facts.posts)"),
     Mutant("a preview in all units", PREVIEW, "units = _common(first.unit_spans, second.unit_spans)", "units = ((0, 2**31 - 2),)"),
 )  # fmt: skip
+SUPPRESSION, COUNTING, QUESTION, BUILD = "cubes/suppression.py", "cubes/counting.py", "sql/cubes.py", "policy/build.py"
+OF_CUBES = (
+    Mutant("small cells are shown", SUPPRESSION, "SMALLEST = 10", "SMALLEST = 4"),
+    Mutant("nothing protects small cells", COUNTING, "hidden = suppress(lattice, counts, before=frozenset(before))", "hidden = frozenset(c for c in counts if counts[c] < SMALLEST)"),
+    Mutant("lines do not protect small cells", SUPPRESSION, "if len(hidden) == 1:", "if len(hidden) == 0 and line[1] == -9:"),
+    Mutant("removed rows are counted", COUNTING, "WHERE {row.own('removed_at')} IS NULL GROUP BY", "GROUP BY"),
+    Mutant("sums of shown parts only", QUESTION, '"CASE WHEN bool_and(c.count IS NOT NULL) THEN sum(c.count) END"', '"sum(c.count)"'),
+    Mutant("cubes outside the own area", QUESTION, "return all_of([self._granted(alias), self._asked(alias)])", "return self._asked(alias)"),
+    Mutant("cubes finer than the rule", QUESTION, "all_of([self._reached(alias, grant.slot), _coarse(alias, grant)])", "self._reached(alias, grant.slot)"),
+    Mutant("zones without townships are lost", QUESTION, "if rank and rank + 1 < len(KINDS):", "if False:"),
+    Mutant("cubes of rows that are meant in part", BUILD, "if made.condition is not None or made.via is not None or made.action", "if made.action"),
+    Mutant("prohibitions leave cubes", BUILD, 'if f.action != CUBE or "aggregate" not in prohibits.get(f.entity, {})]', "]"),
+    Mutant("lists beside cubes", "graphql/cubes.py", 'return bool(rights.grants(CUBE)) and not rights.grants("list")', 'return bool(rights.grants(CUBE)) and not rights.grants("get")'),
+)  # fmt: skip
 OF_PATHS = {
     "named": OF_NAMED, "explain": OF_EXPLAIN, "aggregates": OF_AGGREGATES, "nodes": OF_NODES, "writes": OF_WRITES,
-    "previews": OF_PREVIEWS,
+    "previews": OF_PREVIEWS, "cubes": OF_CUBES,
 }  # fmt: skip
 """group -> its mutants."""

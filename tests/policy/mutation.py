@@ -43,6 +43,7 @@ AIMED: dict[str, tuple[str, ...]] = {
     "nodes": ("nodes",),
     "writes": ("writes",),
     "previews": ("previews",),
+    "cubes": ("cubes",),
 }
 """the groups of witnesses that a group of mutants meets first; the others meet those of rows."""
 LISTS_FIRST = ("identity/", "policy/", "sql/reach", "sql/rows", "graphql/schema")

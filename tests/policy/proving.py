@@ -17,6 +17,7 @@ from tests.policy.policies import PAST, Policy
 from tests.records.world import City, hooks_of
 from wangge.audit.reads import Reads
 from wangge.crypto import Keys
+from wangge.cubes.rebuild import Cubes
 from wangge.graphql.engine import Engine
 from wangge.graphql.previewing import PREVIEWS
 from wangge.identity.loading import load_facts, load_world
@@ -95,7 +96,15 @@ class Proving:
     """The city, ready to be asked under one policy after another."""
 
     def __init__(
-        self, model: Model, schema: Schema, rows: Rows, engine: Engine, stored: Stored, connection: Any, keys: Keys
+        self,
+        model: Model,
+        schema: Schema,
+        rows: Rows,
+        engine: Engine,
+        stored: Stored,
+        connection: Any,
+        keys: Keys,
+        pool: Pool,
     ) -> None:
         self.model = model
         self.schema = schema
@@ -103,6 +112,7 @@ class Proving:
         self.stored = stored
         self.connection = connection
         self.keys = keys
+        self.pool = pool
         self.rows = rows
         self.areas: dict[str, Area] = {}
         self.units: dict[str, UUID] = {}
@@ -134,7 +144,7 @@ async def open_proving(database: Database, pool: Pool, keys: Keys, reads: Reads,
     records = City(model, {}, pool, keys).records
     stored = Stored()
     engine = Engine(records.kit.catalog, pool, stored, keys, hooks_of({}), records, reads, limits=UNLIMITED)
-    made = Proving(model, schema, rows, engine, stored, connection, keys)
+    made = Proving(model, schema, rows, engine, stored, connection, keys, pool)
     for row in await connection.fetch(
         "SELECT id, code, name, kind, ord, ord_end, parent, district_id FROM wangge.area ORDER BY code"
     ):
@@ -194,11 +204,11 @@ async def _store_rule(proving: Proving, rule: Mapping[str, Any]) -> None:
     condition = rule["condition"]
     tree = msgspec.to_builtins(parse_filter(proving.model, rule["entity"], condition)) if condition else None
     await proving.connection.execute(
-        "INSERT INTO wangge.rule (id, role, entity, actions, fields, condition, effect, via, origin, district, removed_at, purpose) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'proof', $9, $10, $11)",
+        "INSERT INTO wangge.rule (id, role, entity, actions, fields, condition, effect, via, origin, district, removed_at, purpose, dimensions) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'proof', $9, $10, $11, $12)",
         uuid7(), rule["role"], rule["entity"], rule["actions"], rule["fields"], tree, rule["effect"], rule["via"],
         proving.areas[rule["district"]].id if rule["district"] else None, _gone(rule, dt.datetime.now(dt.UTC)),
-        rule["purpose"],
+        rule["purpose"], rule.get("dimensions"),
     )  # fmt: skip
 
 
@@ -236,6 +246,8 @@ async def disagreements(
     Of each entity so many rows are asked for: a `sample`.
     """
     account = await store_policy(proving, policy)
+    if any(rule.get("dimensions") for rule in policy.rules):
+        await Cubes(proving.pool, proving.engine.catalog).rebuild()
     world = await load_world(proving.connection, proving.model)
     facts = await load_facts(proving.connection, account)
     report = Report(stop=stop)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.policy.clauses import deny, everything, on, policy, post, prohibit, rule
 from tests.policy.policies import CONDITIONS, ENTITIES, FUTURE, PAST, Policy
-from tests.policy.witnesses_of_paths import of_aggregates, of_nodes, of_previews, of_writes
+from tests.policy.witnesses_of_paths import of_aggregates, of_cubes, of_nodes, of_previews, of_writes
 
 
 def of_loading() -> dict[str, Policy]:
@@ -209,6 +209,9 @@ def of_union() -> dict[str, Policy]:
         "conditions of posts of other units": policy(
             [rule("ward.desk", condition={"unit": {"area": {"within": "$area"}}})], post(unit="UN1"), post("north", unit="US")
         ),
+        "conditions of posts of districts": policy(
+            [rule("ward.site", condition=near), rule("ward.folk", condition=near)], post("north"), post("south"),
+        ),
         "conditions of posts over links": policy(
             [rule("ward.folk", condition={"stays": {"some": {"site": {"holder": {"id": {"in": {"$actor": "units"}}}}}}})],
             post("north", unit="UN1"), post("south", unit="U"),
@@ -345,7 +348,7 @@ def of_named() -> dict[str, Policy]:
 WITNESSES: Mapping[str, Mapping[str, Policy]] = {
     "loading": of_loading(), "inheritance": of_inheritance(), "override": of_override(), "union": of_union(), "rows": of_rows(),
     "purposes": of_purposes(), "named": of_named(), "aggregates": of_aggregates(), "nodes": of_nodes(),
-    "previews": of_previews(), "writes": of_writes(),
+    "previews": of_previews(), "writes": of_writes(), "cubes": of_cubes(),
 }  # fmt: skip
 """group -> name -> policy."""
 

@@ -137,3 +137,30 @@ def of_writes() -> dict[str, Policy]:
         "written and not read": policy(own),
         "some fields written": policy([*seen, rule("ward.site", actions=["update", "create"], fields={"title": "clear", "size": "masked"})]),
     }  # fmt: skip
+
+
+def of_cubes() -> dict[str, Policy]:
+    """Groups without rows: in the city, in one district, by two rules."""
+    sex, stage = {"field": "sex", "unit": "VALUE"}, {"field": "stage", "unit": "VALUE"}
+    age, area = {"field": "age", "unit": "BAND", "bands": [30, 50]}, {"field": "area", "unit": "community"}
+    district = {"field": "area", "unit": "district"}
+
+    def counting(*dimensions: dict[str, Any], role: str = "alpha", **more: Any) -> dict[str, Any]:
+        return rule("ward.head", role, actions=["aggregate"], dimensions=list(dimensions), **more)
+
+    by_sex = counting(sex, area)
+    return {
+        "heads by sex": policy([by_sex]),
+        "heads by three dimensions": policy([counting(sex, age, area)]),
+        "heads of a district": policy([by_sex], post("north")),
+        "heads of a community": policy([by_sex], post("north_1"), post("south")),
+        "heads by two rules": policy([by_sex, counting(stage, age, district)]),
+        "heads by districts": policy([counting(sex, district)], post("south"), post("north_2")),
+        "heads by rules of two posts": policy(
+            [counting(sex, district), counting(sex, area, role="beta")], post("north_2"), post("south", "beta")
+        ),
+        "heads that are prohibited": policy([by_sex, prohibit("ward.head", actions=["aggregate"], condition={"stage": {"eq": "A"}})]),
+        "heads in some rows": policy([{**by_sex, "condition": {"stage": {"eq": "A"}}}]),
+        "heads that are listed too": policy([by_sex, rule("ward.head", actions=["list", "aggregate"])]),
+        "heads for consent": policy([{**by_sex, "purpose": "ward_care"}]),
+    }  # fmt: skip

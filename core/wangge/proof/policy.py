@@ -172,8 +172,9 @@ class Policy:
 
 
 def about(rules: list[Raw], effect: str, entity: str, action: str) -> list[Raw]:
-    """The rules with an effect on an action of an entity."""
-    return [r for r in rules if (r["effect"], r["entity"]) == (effect, entity) and action in r["actions"]]
+    """The rules with an effect on an action of an entity; those with dimensions give no rows (`cubes`)."""
+    found = [r for r in rules if (r["effect"], r["entity"]) == (effect, entity) and action in r["actions"]]
+    return [r for r in found if not r["dimensions"]]
 
 
 def _level(named: dict[str, str], keys: tuple[str, str], other: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..proof.rows import Raw
-from . import cells, groups, nodes, roots, walk, writes
+from . import cells, cubes, groups, nodes, roots, walk, writes
 from .asks import NESTED, Asks
 from .case import Case, Pair
 from .changes import changes
@@ -34,7 +34,7 @@ async def schema(case: Case) -> None:
     roots = {f["name"] for f in data["__schema"]["queryType"]["fields"]}
     generated = {e.plural for e in case.schema.entities.values()}
     generated |= {e.type[0].lower() + e.type[1:] for e in case.schema.entities.values()}
-    expected = await case.naive(case.surface.roots)
+    expected = await case.naive(lambda: case.surface.roots() | cubes.roots(case))
     _same_names(case, "", "Query", expected, roots & generated)
     for name, entity in case.schema.entities.items():
         types = case.types
@@ -45,7 +45,8 @@ async def schema(case: Case) -> None:
             await _same_parts(case, name, node)
         elif bool(kinds) < (entity.type in types):
             case.disagree("schema", name, "", entity.type, "no type", "a type")
-        for suffix, surface in (("Where", case.surface.where), ("Order", case.surface.order)):
+        seen = await case.naive(lambda n=name: case.surface.kinds(n, "list"))  # type: ignore[misc] # bound now
+        for suffix, surface in (("Where", case.surface.where), ("Order", case.surface.order)) if seen else ():
             if (type_ := types.get(entity.type + suffix)) is not None:
                 names = await case.naive(lambda n=name, s=surface: s(n))  # type: ignore[misc] # bound now
                 _same_names(case, name, type_["name"], names, _names(type_, "inputFields"))
@@ -261,6 +262,7 @@ PATHS: Mapping[str, Prove] = {
     "node": nodes.nodes,
     "walk": walk.walk,
     "root": roots.roots,
+    "cube": cubes.cubes,
 }
 """Every path of the API that reads rows; `schema` first, since the others ask only for what exists."""
 WRITTEN: Mapping[str, Prove] = {"write": writes.writes}

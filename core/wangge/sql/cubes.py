@@ -206,6 +206,12 @@ class _Question:
                 f"ON y.ord BETWEEN t.ord AND t.ord_end AND y.kind IN ({_kinds(range(rank))}) "
                 "JOIN wangge.cube_direct d ON d.generation = u.generation AND d.area = y.id"
             )
+        if rank and rank + 1 < len(KINDS):  # such as a community of a zone that has no townships
+            parts.append(
+                f"SELECT NULL::uuid, NULL::integer, y.id, FALSE FROM ({top}) t JOIN wangge.area y "
+                f"ON y.ord BETWEEN t.ord AND t.ord_end AND y.kind IN ({_kinds(range(rank + 1, len(KINDS)))}) "
+                f"JOIN wangge.area p ON p.id = y.parent AND p.kind IN ({_kinds(range(rank))})"
+            )
         every = " UNION ALL ".join(parts)
         return f"SELECT coalesce(p.key, {NOWHERE}) AS place, p.* FROM ({every}) AS p(key, ord, area, direct)"
 
