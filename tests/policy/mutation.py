@@ -46,6 +46,8 @@ AIMED: dict[str, tuple[str, ...]] = {
     "cubes": ("cubes",),
 }
 """the groups of witnesses that a group of mutants meets first; the others meet those of rows."""
+OWN_PATHS = {"explain": "explain", "aggregates": "aggregate", "nodes": "node", "writes": "write", "cubes": "cube"}
+"""the path that a group of mutants is about, which is asked before the others."""
 LISTS_FIRST = ("identity/", "policy/", "sql/reach", "sql/rows", "graphql/schema")
 """what shows in lists and in the schema, which are asked under all policies before the other paths."""
 TOO_LONG = 400.0
@@ -109,12 +111,16 @@ def drop(changed: str) -> None:
             delattr(sys.modules[package], leaf)
 
 
+def group_of(mutant: Mutant) -> str:
+    """The group that a mutant stands in."""
+    return next((name for name, found in GROUPS.items() if mutant in found), "")
+
+
 def tries(mutant: Mutant) -> list[str]:
     """The policies to try, by name: witnesses, those of its group first, then numbers of generated ones."""
     from tests.policy.witnesses import WITNESSES
 
-    group = next((name for name, found in GROUPS.items() if mutant in found), "")
-    aimed = [name for g in AIMED.get(group, ("rows",)) for name in WITNESSES[g]]
+    aimed = [name for g in AIMED.get(group_of(mutant), ("rows",)) for name in WITNESSES[g]]
     every = [name for found in WITNESSES.values() for name in found]
     return list(dict.fromkeys([*aimed, *every, *map(str, range(SEEDS))]))
 
@@ -125,9 +131,17 @@ def passes(mutant: Mutant, hints: Sequence[Hint], paths: Sequence[str]) -> list[
     if mutant is CONTROL:
         return quick
     names = tries(mutant)
+    group = group_of(mutant)
+    own = [(name, ("schema", OWN_PATHS[group])) for name in names[:-SEEDS]] if group in OWN_PATHS else []
     again = [(policy, tuple(paths)) for policy, _ in hints]
     lists = names[:-SEEDS] if mutant.file.startswith(LISTS_FIRST) else []
-    return [*quick, *again, *((name, ("schema", "list")) for name in lists), *((name, tuple(paths)) for name in names)]
+    return [
+        *quick,
+        *own,
+        *again,
+        *((name, ("schema", "list")) for name in lists),
+        *((name, tuple(paths)) for name in names),
+    ]
 
 
 async def first_disagreement(

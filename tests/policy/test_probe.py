@@ -65,6 +65,16 @@ async def test_a_clerk_is_answered_what_the_rows_say_and_the_token_ends(
     assert left == 0
 
 
+@pytest.mark.long
+async def test_ten_roles_are_answered_what_the_rows_say(
+    city: City, city_settings: Settings, city_database: Database
+) -> None:
+    report = await probed(city_settings, city_database, Asked(url=city.url, sample=8, writes=True))
+    print("\n".join(report.lines()))
+    assert [str(each) for each in report.found] == []
+    assert (report.accounts, report.unfinished) == (10, 0)
+
+
 @pytest.mark.parametrize("mutant", LEAKS)
 async def test_a_server_that_leaks_is_found(city_settings: Settings, city_database: Database, mutant: str) -> None:
     async with mutated(city_settings.home, mutant) as url:
