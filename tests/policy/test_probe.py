@@ -78,8 +78,10 @@ async def test_ten_roles_are_answered_what_the_rows_say(
 @pytest.mark.parametrize("mutant", LEAKS)
 async def test_a_server_that_leaks_is_found(city_settings: Settings, city_database: Database, mutant: str) -> None:
     async with mutated(city_settings.home, mutant) as url:
-        report = await probed(city_settings, city_database, Asked(url=url, logins=["nanming-grid-1", CLERK], sample=8))
-    assert report.found
+        report = await probed(
+            city_settings, city_database, Asked(url=url, logins=["nanming-grid-1", CLERK], sample=8, stop=True)
+        )
+    assert len(report.found) == 1
     first = str(report.found[0])
     assert first.startswith("DISAGREES nanming-")
     assert "the naive evaluator says" in first

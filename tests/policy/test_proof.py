@@ -40,7 +40,13 @@ async def proving(
 
 CHEAP = ("schema", "list", "match", "reveal", "absent", "explain")
 """the paths that most mistakes of rules show on; `make test-long` takes all."""
-OF_GROUP = {"aggregates": ("schema", "aggregate"), "nodes": ("schema", "node"), "writes": ("schema", "write")}
+OF_GROUP = {
+    "aggregates": ("schema", "aggregate"),
+    "nodes": ("schema", "node"),
+    "writes": ("schema", "write"),
+    "cubes": ("schema", "cube"),
+    "previews": ("schema", "list", "by id"),
+}
 """the paths that a group of policies is about."""
 
 

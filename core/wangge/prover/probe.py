@@ -58,6 +58,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     sample: int = 12
     effort: int = 1
     writes: bool = False
+    stop: bool = False
+    """whether the first disagreement is enough."""
 
 
 async def holders(connection: Any, asked: Asked) -> list[Holder]:
@@ -96,8 +98,10 @@ async def probe(
     bounds = Bounds(effort=asked.effort, sample=asked.sample, first=FIRST, page=PAGE, until=until)
     known = Known(schema, Rows(schema), connection, unseal_with(keys))
     paths = [*PATHS, *(WRITTEN if asked.writes else ())]
-    report = Report()
+    report = Report(stop=asked.stop)
     for holder in await holders(connection, asked):
+        if asked.stop and report.found:
+            break
         report.accounts += 1
         async with token(connection, keys, holder) as made:
             caller = Caller(asked.url, made, asked.preview)
