@@ -11,6 +11,12 @@ from wangge.values import Actor, Area, uuid7
 
 SYSTEM = Actor(kind="system", name="proof")
 T = TypeVar("T")
+SEARCHED = (
+    {"name": "李路", "secret": "李", "stage": "A", "size": 1},
+    {"name": "李路", "stage": "B", "size": 3},
+    {"name": "路李", "secret": "李路", "stage": "A", "size": 2},
+)
+"""Sites whose secrets, where they are not seen, would fit a search better than what is."""
 Row = dict[str, Any]
 
 
@@ -52,6 +58,7 @@ class Filling:
         for row in heads[:3]:
             await self._remove("ward.head", row)
         await self._point_back(sites, items)
+        await self._load("ward.site", [self._row("north_1", **site) for site in SEARCHED])
         return [p["id"] for p in persons]
 
     # --- rows ---

@@ -8,6 +8,7 @@ from tests.policy.mutants_of_paths import OF_PATHS
 LOADING, ROLES, BUILD, LEVELS = "identity/loading.py", "policy/roles.py", "policy/build.py", "policy/levels.py"
 PLACES = "policy/places.py"
 REACH, CONDITIONS, ROWS, CELLS = "sql/reach.py", "sql/conditions.py", "sql/rows.py", "sql/cells.py"
+SEARCH = "sql/search.py"
 LISTS, COMPILE, BINDER = "sql/lists.py", "sql/compile.py", "sql/binder.py"
 SCHEMA, INPUTS, FILTERS = "graphql/schema.py", "graphql/inputs.py", "graphql/filters.py"
 
@@ -272,12 +273,30 @@ OF_PURPOSES = (
     Mutant("raised parts can be filtered by", SCOPE, 'min(level, Level.MASKED) if "." in field and field in self.unraised else level', "level"),
     Mutant("raised classes of list only", BUILD, "if grant.action in (*SHOWN, CUBE) else ()", 'if grant.action == "list" else ()'),
 )  # fmt: skip
+OF_SEARCH = (
+    Mutant("search sees hidden cells", SEARCH, "found = [(field, row.clear(field)) for", "found = [(field, TRUE) for"),
+    Mutant("search sees masked cells", SEARCH, "found = [(field, row.clear(field)) for", "found = [(field, row.shown(field)) for"),
+    Mutant("search holds hidden texts", SEARCH, 'row.column(f) if clear == TRUE else f"CASE WHEN {clear} THEN {row.column(f)} END" for', "row.column(f) for"),
+    Mutant("pinyin of hidden cells", SEARCH, "all_of([_begins(row.column(field, end), asked.letters), clear]) for", "_begins(row.column(field, end), asked.letters) for"),
+    Mutant("hidden cells are ranked", SEARCH, 'fit if clear == TRUE else f"CASE WHEN {clear} THEN {fit} ELSE {LEAST} END"', "fit"),
+    Mutant("the first searched field only", SEARCH, "return [(field, clear) for field, clear in found if clear != FALSE]", "return [(field, clear) for field, clear in found if clear != FALSE][:1]"),
+    Mutant("one searched table only", SEARCH, '.search @> {grams}" for level in levels]', '.search @> {grams}" for level in levels[:1]]'),
+    Mutant("all words in one table", SEARCH, "grams = asked.grams if len(levels) == 1 else asked.first", "grams = asked.grams"),
+    Mutant("no initials", SEARCH, "clear]) for end in (PINYIN, INITIALS)]", "clear]) for end in (PINYIN,)]"),
+    Mutant("pinyin anywhere", SEARCH, "({column} >= {letters} AND {column} < {letters} || '{{')", "(strpos({column}, {letters}) > 0)"),
+    Mutant("ends of phones without match", SEARCH, "where = all_of([lists, row.matched(ending.path)])", "where = lists"),
+    Mutant("searches are forgotten", LISTS, "    if found.search is not None:\n        parts.append(", "    if False:\n        parts.append("),
+    Mutant("found rows are not ranked", LISTS, "return found.search is not None and not found.order", "return False"),
+    Mutant("names are ordered by code point", LISTS, "return row.column(field, SUFFIXES[0]) if read else row.column(field)", "return row.column(field)"),
+    Mutant("search for everybody", INPUTS, "any(self.clear(entity, field) for field in self._b.catalog.searched(entity))", "self._b.catalog.searched(entity)"),
+    Mutant("search for who sees all searched fields", INPUTS, "any(self.clear(entity, field) for field in self._b.catalog.searched(entity))", "all(self.clear(entity, field) for field in self._b.catalog.searched(entity))"),
+)  # fmt: skip
 CONTROL = Mutant("nothing is changed", SCOPE, 'CUBE = "cube"\n', 'CUBE = "cube"\n')
 """is asked under the policies that kill the others, and must live: what kills them is their change."""
 GROUPS = {
     "loading": OF_LOADING, "roles": OF_ROLES, "union": OF_UNION, "levels": OF_LEVELS, "reach": OF_REACH,
     "conditions": OF_CONDITIONS, "cells": OF_CELLS, "lists": OF_LISTS, "schema": OF_SCHEMA,
-    "purposes": OF_PURPOSES, **OF_PATHS,
+    "purposes": OF_PURPOSES, "search": OF_SEARCH, **OF_PATHS,
 }  # fmt: skip
 """group -> its mutants."""
 MUTANTS = tuple(mutant for group in GROUPS.values() for mutant in group)

@@ -44,6 +44,7 @@ AIMED: dict[str, tuple[str, ...]] = {
     "writes": ("writes",),
     "previews": ("previews",),
     "cubes": ("cubes",),
+    "search": ("named", "rows"),
 }
 """the groups of witnesses that a group of mutants meets first; the others meet those of rows."""
 OWN_PATHS = {"explain": "explain", "aggregates": "aggregate", "nodes": "node", "writes": "write", "cubes": "cube"}

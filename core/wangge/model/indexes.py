@@ -67,7 +67,10 @@ def of_field(table: str, field: Field) -> tuple[IndexSpec, ...]:
         return (index(table, (quote(stem + "_box"),), method="gist"),)
     if field.kind == "codes":
         return (index(table, (quote(stem),), method="gin"),)
-    if field.kind in ("ref", "file", "signature", "number") or field.pinyin:
+    if field.pinyin:
+        _, *searched = spelt_columns(field)
+        return tuple(index(table, (quote(name),)) for name in (stem, *searched))
+    if field.kind in ("ref", "file", "signature", "number"):
         return (index(table, (quote(stem),)),)
     return ()
 

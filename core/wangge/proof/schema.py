@@ -85,6 +85,7 @@ class Entity:
     scope_fields: tuple[str, ...]
     fields: tuple[Field, ...]
     order: tuple[tuple[str, bool], ...]
+    search: tuple[str, ...] = ()
     writes: str = "generated"
 
     @property
@@ -184,6 +185,7 @@ def _entity(raw: Mapping[str, Any]) -> Entity:
         scope=kind,
         scope_fields=(names,) if isinstance(names, str) else tuple(names),
         fields=tuple(_field(f, module) for f in raw.get("fields") or ()),
+        search=tuple(raw.get("search") or ()),
         order=tuple((n, d == "DESC") for item in raw.get("order") or () for n, d in item.items()),
         writes=raw.get("writes", "generated"),
     )
@@ -236,7 +238,9 @@ def _by_ids(found: Schema) -> Schema:
     def entity(e: Entity) -> Entity:
         fields = tuple(field(e.name, f) for f in e.fields)
         order = tuple(zip(ids(e.name, (n for n, _ in e.order)), (d for _, d in e.order), strict=True))
-        return replace(e, fields=fields, order=order, scope_fields=ids(e.name, e.scope_fields))
+        return replace(
+            e, fields=fields, order=order, scope_fields=ids(e.name, e.scope_fields), search=ids(e.name, e.search)
+        )
 
     return Schema([entity(e) for e in found.entities.values()], found.bases)
 

@@ -159,6 +159,18 @@ class Surface:
                 found.add(field.name)
         return found
 
+    def searched(self, entity: str) -> list[Field]:
+        """The fields in which a search looks for this caller; without one there is no search."""
+        declared = self.schema.entities[entity]
+        named = declared.search or (self.schema.entities[declared.kind_of].search if declared.kind_of else ())
+        return [self.schema.fields(entity)[name] for name in named if self._clear(entity, name)]
+
+    def ended(self, entity: str) -> list[tuple[str, Field]]:
+        """(path, field or part) of the phones by whose last four digits the caller may search: `match`, and a mask that shows them."""
+        found = [(f.id, f) for f in self.schema.fields(entity).values()]
+        found += [(f"{f.id}.{p.id}", p) for _, f in found if self._clear(entity, f.id) for p in f.parts]
+        return [(path, f) for path, f in found if f.kind == "phone" and not f.mask and self.matched(entity, path, f)]
+
     def default_order(self, entity: str) -> list[tuple[tuple[str, ...], bool]]:
         """The entity's own ordering, as far as the caller may order by it."""
         declared = self.schema.entities[entity]

@@ -16,6 +16,7 @@ from .case import Case, Pair
 from .changes import changes
 from .lists import arguments, limited, limits, listed, lists, query_of
 from .probes import Probe, Probes
+from .searches import searches
 
 Prove = Callable[[Case], Awaitable[None]]
 TYPES = """query { __schema { queryType { fields { name args { name } } }
@@ -254,6 +255,7 @@ PATHS: Mapping[str, Prove] = {
     "order": orders,
     "page": pages,
     "match": matches,
+    "search": searches,
     "reveal": cells.reveals,
     "absent": cells.absences,
     "explain": cells.explanations,

@@ -27,7 +27,7 @@ class Asked:
         self.whole = f"(SELECT wangge.folded({bind(search.text, 'text')}))"
         self.folded = f"(SELECT wangge.folded({self.words}))"
         self.grams = f"(SELECT wangge.sought({self.words}))"
-        self.first = f"(SELECT wangge.sought({self.words}[1:1]))"
+        self.first = f"(SELECT wangge.sought(({self.words})[1:1]))"
         self.ending = bind(search.ending, "text[]") if search.ending is not None else None
 
 
