@@ -14,7 +14,7 @@ from .rows import FALSE, TRUE, Build, Source, all_of, any_of
 
 SORT, PINYIN, INITIALS = SUFFIXES
 LEAST = "3"
-"""the rank of a cell that only holds what was typed (`wangge.fit`)."""
+"""the rank of a cell that only holds what was typed."""
 
 
 class Asked:
@@ -25,7 +25,9 @@ class Asked:
         self.words = bind(search.words, "text[]")
         self.letters = bind(search.letters, "text")
         self.whole = f"(SELECT wangge.folded({bind(search.text, 'text')}))"
-        self.folded = f"(SELECT wangge.folded({self.words}))"
+        self.word = f"(SELECT wangge.folded(({self.words})[1]))"
+        self.alone = f"(SELECT cardinality({self.words}) = 1)"
+        self.patterns = f"(SELECT wangge.holding({self.words}))::text[]"
         self.grams = f"(SELECT wangge.sought({self.words}))"
         self.first = f"(SELECT wangge.sought(({self.words})[1:1]))"
         self.ending = bind(search.ending, "text[]") if search.ending is not None else None
@@ -36,7 +38,7 @@ def matching(build: Build, row: Source, entity: str, search: Search) -> str:
     asked, cells = Asked(build, search), _cells(row, entity)
     if not cells:
         raise Invalid("search.not_allowed", f"{entity} cannot be searched", entity=entity)
-    options = [all_of([_looked_up(build, row, cells, asked), f"wangge.holds({_joined(row, cells)}, {asked.folded})"])]
+    options = [all_of([_looked_up(build, row, cells, asked), _holds(_joined(row, cells), asked)])]
     for field, clear in cells:
         if row.field(field).pinyin:
             options += [all_of([_begins(row.column(field, end), asked.letters), clear]) for end in (PINYIN, INITIALS)]
@@ -54,10 +56,21 @@ def rank(build: Build, row: Source, entity: str, search: Search) -> str:
     """How well a row that is found fits: the best of its cells."""
     asked, ranks = Asked(build, search), []
     for field, clear in _cells(row, entity):
-        read = [row.column(field, end) for end in (PINYIN, INITIALS)] if row.field(field).pinyin else ["NULL", "NULL"]
-        fit = f"wangge.fit({row.column(field)}, {', '.join(read)}, {asked.whole}, {asked.letters})"
+        fit = _fit(row, field, asked)
         ranks.append(fit if clear == TRUE else f"CASE WHEN {clear} THEN {fit} ELSE {LEAST} END")
     return ranks[0] if len(ranks) == 1 else f"least({', '.join(ranks)})"
+
+
+def _fit(row: Source, field: str, asked: Asked) -> str:
+    """How well one cell fits: 0 it is what was typed, 1 it begins so, 2 its initials do, 3 anything else."""
+    text = f"wangge.folded({row.column(field)})"
+    whole, begins = [f"{text} = {asked.whole}"], [f"starts_with({text}, {asked.whole})"]
+    if not row.field(field).pinyin:
+        return f"CASE WHEN {whole[0]} THEN 0 WHEN {begins[0]} THEN 1 ELSE {LEAST} END"
+    whole.append(f"{row.column(field, PINYIN)} = {asked.letters}")
+    begins.append(f"starts_with({row.column(field, PINYIN)}, {asked.letters})")
+    initials = f"starts_with({row.column(field, INITIALS)}, {asked.letters})"
+    return f"CASE WHEN {any_of(whole)} THEN 0 WHEN {any_of(begins)} THEN 1 WHEN {initials} THEN 2 ELSE {LEAST} END"
 
 
 def _cells(row: Source, entity: str) -> list[tuple[str, str]]:
@@ -71,6 +84,12 @@ def _looked_up(build: Build, row: Source, cells: list[tuple[str, str]], asked: A
     levels = sorted({build.catalog.level_of(row.entity, field) for field, _ in cells})
     grams = asked.grams if len(levels) == 1 else asked.first
     return any_of([f"{row.table_alias(level)}.search @> {grams}" for level in levels])
+
+
+def _holds(text: str, asked: Asked) -> str:
+    """Whether a text holds every word; of LIKE alone the planner would expect no row, and check rights before it sorts."""
+    folded = f"wangge.folded({text})"
+    return f"strpos({folded}, {asked.word}) > 0 AND ({asked.alone} OR {folded} LIKE ALL ({asked.patterns}))"
 
 
 def _joined(row: Source, cells: list[tuple[str, str]]) -> str:
