@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from wangge.cubes import suppression
 from wangge.cubes.determined import determined
 from wangge.cubes.lattice import Lattice
+from wangge.cubes.squares import Squares
 from wangge.cubes.suppression import SMALLEST, suppress
 
 Cells = Mapping[int, int]
@@ -163,6 +166,56 @@ def test_a_cube_that_is_examined_in_parts_gives_nothing_away_either(cube: tuple[
         suppression.AT_ONCE = at_once
     assert Attacker(lattice, base, hidden).computed() == set()
     assert len(hidden) >= len({cell for cell in whole if lattice.sums(base)[cell] < SMALLEST})
+
+
+@settings(max_examples=200, deadline=None)
+@given(cubes())
+def test_nothing_but_its_corners_changes_when_a_square_is_turned(cube: tuple[Lattice, dict[int, int]]) -> None:
+    """Some factors, none of them zero, of the corners of any square leave every sum as it was."""
+    lattice, base = cube
+    counts = lattice.sums(base)
+    squares = Squares(lattice, counts)
+    for cell in sorted(counts):
+        for corners in itertools.islice(squares.around(cell), 20):
+            assert cell in corners
+            assert set(corners) <= counts.keys()
+            assert len(set(corners)) == len(corners)
+            assert determined(corners, lines_of(lattice, corners)) == set()
+
+
+def lines_of(lattice: Lattice, cells: Iterable[int]) -> list[dict[int, int]]:
+    """The sums that some cells are part of, while all others stand still."""
+    found: dict[tuple[int, int], dict[int, int]] = {}
+    for cell in cells:
+        for line in lattice.lines(cell):
+            found.setdefault(line, {})[cell] = 1 if cell == line[0] else -1
+    return list(found.values())
+
+
+@pytest.mark.parametrize("families", [[{0, 1, 2}], [{0, 1}, {1, 2}]])
+def test_a_cube_with_many_small_cells_is_hidden_in_parts_and_gives_nothing_away_as_a_whole(
+    families: list[set[int]],
+) -> None:
+    draw = random.Random(7)
+    parents = [None, *[0] * 3, *[1 + n % 3 for n in range(12)]]
+    lattice = Lattice(parents, [3, 6, 4], [frozenset(family) for family in families])
+    base: dict[int, int] = {}
+    for _ in range(3000):
+        values = {
+            d: draw.choices(range(1, size + 1), [8, 5, 3, 2, 1, 1][:size])[0] for d, size in enumerate(lattice.sizes)
+        }
+        place = lattice.cell(draw.randrange(4, 16), values)
+        base[place] = base.get(place, 0) + 1
+    counts, at_once = lattice.sums(base), suppression.AT_ONCE
+    whole = suppress(lattice, counts)
+    suppression.AT_ONCE = 150
+    try:
+        hidden = suppress(lattice, counts)
+    finally:
+        suppression.AT_ONCE = at_once
+    assert all(counts[cell] >= SMALLEST for cell in counts.keys() - hidden)
+    assert determined(hidden, lines_of(lattice, sorted(hidden))) == set()
+    assert len(hidden) < 1.2 * len(whole)
 
 
 def table(rows: list[list[int]]) -> tuple[Lattice, dict[int, int]]:

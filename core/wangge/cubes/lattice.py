@@ -31,6 +31,7 @@ class Lattice:
         self.strides = tuple(strides)
         self.width = width
         """cells of one node."""
+        self._steps: dict[int, tuple[tuple[int, int], ...]] = {}
         self.masks = {sum(1 << d for d in part) for family in families for part in _subsets(sorted(family))} | {0}
 
     def cell(self, node: int, values: Mapping[int, int]) -> int:
@@ -58,20 +59,27 @@ class Lattice:
 
     def lines(self, cell: int) -> list[Line]:
         """Every line that a cell is part of, as the sum or as one of its children."""
-        found: list[Line] = []
-        mask = self.mask(cell)
-        for d, stride in enumerate(self.strides):
-            if mask >> d & 1:
-                found.append((cell - self.value(cell, d) * stride, d))
-            elif mask | 1 << d in self.masks:
-                found.append((cell, d))
-        node = self.node(cell)
+        node, place = divmod(cell, self.width)
+        steps = self._steps.get(place)
+        if steps is None:
+            steps = self._steps[place] = self._of_values(place)
+        found: list[Line] = [(cell - step, d) for step, d in steps]
         above = self.parents[node]
         if above is not None:
             found.append((cell + (above - node) * self.width, TREE))
         if self.children[node]:
             found.append((cell, TREE))
         return found
+
+    def _of_values(self, place: int) -> tuple[tuple[int, int], ...]:
+        """The lines along dimensions of a place in any node: how far below it their sum stands, the dimension."""
+        found, mask = [], self.mask(place)
+        for d, stride in enumerate(self.strides):
+            if mask >> d & 1:
+                found.append((self.value(place, d) * stride, d))
+            elif mask | 1 << d in self.masks:
+                found.append((0, d))
+        return tuple(found)
 
     def below(self, line: Line) -> Iterator[int]:
         """The cells whose sum the line gives, also those that hold nothing."""

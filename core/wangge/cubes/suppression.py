@@ -1,23 +1,30 @@
 """Small cells: which cells of a cube are hidden so that no hidden one follows from those that are shown (PERMISSIONS.md 3).
 
 First every cell that holds fewer than ten. Then, in every line with exactly one hidden cell, the next smallest too, until
-nothing more changes. Then whatever still follows from several lines together, found by linear algebra over all hidden cells
-that hang together (decision 0013). Cells that hold nothing hide nothing: a caller may know which they are.
+nothing more changes. Then whatever may still follow from several lines together: each hidden cell is to be seen to vary, in a
+square of hidden cells, or by linear algebra over those around it, a few areas at first and then more (decision 0013). Cells
+that hold nothing hide nothing: a caller may know which they are.
 """
 
 from __future__ import annotations
 
 import collections
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 
 from .determined import Equation, determined
 from .lattice import Lattice, Line
+from .squares import Squares
 
 SMALLEST = 10
 """what a cell must hold to be shown."""
-AT_ONCE = 60_000
-"""hidden cells that are examined in one system of equations. Of more than that a part is examined while the others stand
-still, which can only hide too much."""
+AT_ONCE = 4_000
+"""hidden cells that are examined in one system of equations, while all others stand still, which can only hide too much. A
+cube with no more is examined as a whole at the end."""
+MOST = 300
+"""squares that are compared for one cell."""
+REACHES = (1, 2)
+"""areas beside and below one that are examined with it, one after the other."""
 
 
 def suppress(
@@ -49,7 +56,9 @@ class _Work:
         self._counts = counts
         self._before = before
         self._waiting: collections.deque[Line] = collections.deque()
-        self._upwards = [node for node in lattice.upwards() if lattice.children[node] or lattice.parents[node] is None]
+        self._squares = Squares(lattice)
+        self._all = Squares(lattice, counts)
+        self._upwards = lattice.upwards()
 
     def hide(self, cells: Iterable[int]) -> None:
         """Hide cells; their lines are looked at anew."""
@@ -57,6 +66,7 @@ class _Work:
             if cell not in self.hidden:
                 self.hidden.add(cell)
                 self._by_node.setdefault(self._lattice.node(cell), []).append(cell)
+                self._squares.add(cell)
                 self._waiting.extend(self._lattice.lines(cell))
 
     def settle(self) -> None:
@@ -79,26 +89,72 @@ class _Work:
 
     def exposed(self) -> list[int]:
         """Shown cells that have to be hidden too, because hidden ones may follow from several lines together."""
-        for node in self._upwards:
-            block = {cell for n in self._below_node(node) for cell in self._by_node.get(n, ())}
-            self._prove(block)
-        left = sorted(self.hidden - self._proved)
-        return sorted({cell for each in left for cell in self._neighbour(each)})
+        for cell in sorted(self.hidden - self._proved):
+            if cell not in self._proved:
+                self._proved.update(next(self._squares.around(cell), ()))
+        for reach in REACHES:
+            for node in self._upwards:
+                if asked := [cell for cell in self._by_node.get(node, ()) if cell not in self._proved]:
+                    near = self._surroundings(node, asked, reach)
+                    self._prove(set(asked), {cell for n in near for cell in self._by_node.get(n, ())})
+        if len(self.hidden) <= AT_ONCE:
+            self._prove(self.hidden - self._proved, self.hidden)
+            more = [self._neighbour(each) for each in sorted(self.hidden - self._proved)]
+        else:
+            more = self._closed()
+        return sorted({cell for found in more for cell in found})
 
-    def _below_node(self, node: int) -> list[int]:
-        """A node and all nodes below it."""
-        found = [node]
-        for each in found:
-            found += self._lattice.children[each]
+    def _closed(self) -> list[list[int]]:
+        """For each hidden cell that was not seen to vary what makes it a corner of a square of hidden cells."""
+        closed: set[int] = set()
+        found = []
+        for cell in sorted(self.hidden - self._proved):
+            if cell not in closed:
+                squares = itertools.islice(self._all.around(cell), MOST)
+                square = min(squares, key=lambda corners: self._price(corners, closed), default=None)
+                if square is None:
+                    found.append(self._neighbour(cell))
+                else:
+                    found.append([c for c in square if c not in self.hidden])
+                    closed.update(square)
         return found
 
-    def _prove(self, block: set[int]) -> None:
+    def _price(self, corners: list[int], closed: set[int]) -> tuple[int, int, list[int]]:
+        """What it costs to hide a square: cells that were shown the last time, and the rows in all that are shown now."""
+        shown = [c for c in corners if c not in self.hidden and c not in closed]
+        return sum(c not in self._before for c in shown), sum(self._counts[c] for c in shown), corners
+
+    def _surroundings(self, node: int, asked: Iterable[int], reach: int) -> set[int]:
+        """A node, those below it, siblings, and, further on, what lies above: where most of what is asked is hidden too."""
+        wanted = sum(1 << cell % self._lattice.width for cell in asked)
+        found, at = set(self._descent(node, wanted, reach)), node
+        while (parent := self._lattice.parents[at]) is not None:
+            beside = [child for child in self._lattice.children[parent] if child != at]
+            for other in self._best(beside, wanted, reach if at == node else reach // 2):
+                found.update(self._descent(other, wanted, reach))
+            if reach == REACHES[0]:
+                break
+            found.add(parent)
+            at = parent
+        return found
+
+    def _descent(self, node: int, wanted: int, reach: int) -> list[int]:
+        """A node, the best nodes below it, and those below them."""
+        best = self._best(self._lattice.children[node], wanted, reach)
+        return [node, *(each for child in best for each in self._descent(child, wanted, max(1, reach // 2)))]
+
+    def _best(self, nodes: Iterable[int], wanted: int, most: int) -> list[int]:
+        """The nodes in which most of the wanted cells are hidden."""
+        bits = self._squares.bits
+        return sorted(nodes, key=lambda node: (-(bits[node] & wanted).bit_count(), node))[:most]
+
+    def _prove(self, asked: set[int], block: set[int]) -> None:
         """Find hidden cells of a block that can vary while all outside it stay as they are: so they follow from nothing."""
-        left = sorted(block - self._proved)
-        for start in range(0, len(left), AT_ONCE // 4):
-            asked = set(left[start : start + AT_ONCE // 4]) - self._proved
-            if asked:
-                system = block if len(block) <= AT_ONCE else self._around(asked, block)
+        left = sorted(asked - self._proved)
+        for start in range(0, len(left), max(1, AT_ONCE // 4)):
+            part = set(left[start : start + max(1, AT_ONCE // 4)]) - self._proved
+            if part:
+                system = block if len(block) <= AT_ONCE else self._around(part, block)
                 self._proved |= system - determined(system, self._equations(system))
 
     def _around(self, cells: set[int], block: set[int]) -> set[int]:
