@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
+from uuid import UUID
 
 from tests.city import City, eventually, served
 from tests.graphql.accounts import admit
 from tests.graphql.stored_rules import allow
-from tests.graphql.test_changes import CITY, end_of, position, settled
+from tests.graphql.test_changes import CITY, end_of, page, position, settled
+from tests.graphql.test_changes import told as told_of
 from tests.graphql.test_writing import NANMING, REMOVE, RESTORE, UPDATE, YUNYAN, created, grid_of
 from tests.listening import Listener, listening, streaming
 from tests.policy.holders import define
+from wangge.app import Parts, compose
+from wangge.events.channel import Channel
+from wangge.graphql.exchange import Request
+from wangge.graphql.streams import MOST_WAITING, Stream
+from wangge.graphql.subscriptions import AT_ONCE, Hub
+from wangge.identity.scopes import Credential
 from wangge.store.pool import Pool
+from wangge.values import Actor, uuid7
 
 CHANGED = """subscription($w: IncidentWhere, $a: String) { incidentsChanged(where: $w, after: $a) {
     kind id reason position node { id description reporterPhone area { code } } } }"""
@@ -230,3 +239,63 @@ async def test_a_change_is_told_by_every_process(city: City) -> None:
         for listener in (one, two):
             assert [short(await listener.next()) for _ in rows] == [("CREATED", row) for row in rows]
     await created(city)
+
+
+async def loaded(city: City, parts: Parts, count: int) -> list[str]:
+    """So many incidents stored by one batch; their ids in order."""
+    grid = UUID(await grid_of(city, NANMING))
+    given = {
+        "area": grid,
+        "duty": "6",
+        "source": "STAFF",
+        "kind": "EVENT",
+        "category": "E-01-02",
+        "description": "导入",
+    }
+    rows = [{"id": each, **given} for each in sorted(uuid7() for _ in range(count))]
+    await parts.records.load("urban_management.incident", [rows], Actor(kind="system", name="import"), "x")
+    return [str(row["id"]) for row in rows]
+
+
+async def test_rows_of_a_loaded_batch_are_told_one_by_one(city: City) -> None:
+    count = AT_ONCE + 100
+    query = "subscription($a: String) { incidentsChanged(after: $a) { kind id position } }"
+    begin = await end_of(city, NANMING)
+    parts = compose(city.settings)
+    async with listening(city, NANMING) as one, parts.pool:
+        await begun(one, query)
+        rows = await loaded(city, parts, count)
+        told = [await one.next() for _ in rows]
+        assert [short(change) for change in told] == [("CREATED", row) for row in rows]
+        await one.silent(city)
+        await one.subscribe(query, {"a": told[AT_ONCE - 7]["position"]})
+        again = [await one.next() for _ in range(count - AT_ONCE + 6)]
+        assert [change["id"] for change in again] == [change["id"] for change in told[AT_ONCE - 6 :]]
+        await one.silent(city)
+    found = await page(city, NANMING, begin, 1000)
+    assert told_of(found) == [("CREATED", row) for row in rows]
+
+
+async def test_who_reads_slowly_is_told_all_and_lets_little_wait(city: City, city_owner: Pool) -> None:
+    account = await city_owner.fetchval("SELECT id FROM wangge.account WHERE login = $1", NANMING)
+    parts = compose(city.settings)
+    hub = Hub(parts.engine, parts.pool, parts.scopes, parts.keys, Channel(parts.database))
+    async with parts.pool:
+        await parts.scopes.open()
+        credential = Credential(account)
+        request = Request("subscription { incidentsChanged { id } }")
+        slow = await hub.open(request, await parts.scopes.scope(credential), credential)
+        quick = await hub.open(request, await parts.scopes.scope(credential), credential)
+        assert isinstance(slow, Stream)
+        assert isinstance(quick, Stream)
+        rows = await loaded(city, parts, 2 * MOST_WAITING)
+        seen = [json.loads(await anext(quick))["data"]["incidentsChanged"]["id"] for _ in rows]
+        assert seen == rows
+        assert slow.waiting <= MOST_WAITING // 2 + 1
+        late = []
+        async with asyncio.timeout(30):
+            for _ in rows:
+                late.append(json.loads(await anext(slow))["data"]["incidentsChanged"]["id"])
+        assert late == rows
+        await hub.close()
+        await parts.scopes.close()

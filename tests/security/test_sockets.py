@@ -148,6 +148,8 @@ async def test_a_slow_reader_is_ended_with_a_code_and_keeps_no_more_than_it_may(
         await anext(stream)
     large = streams.Stream(ended.append)
     large.put(b"x" * (streams.MOST_BYTES + 1))
+    assert not large.has_room
+    large.put(b"x")
     with pytest.raises(Exception, match="faster than they are read"):
         await anext(large)
 

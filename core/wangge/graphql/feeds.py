@@ -26,6 +26,8 @@ from .select import MAX_FIRST, Selector
 DEFAULT_FIRST = 50
 LEAST, MOST = 200, 2_000
 """how many events one statement of a page looks at: at least, at most."""
+LOOKS = 20
+"""statements of one page: whoever is far behind and sees little gets ahead by pages that are not full."""
 FIRST_ID = UUID(int=0)
 Items = tuple[tuple[str, str], ...]
 """(response key, field)."""
@@ -202,8 +204,9 @@ class Pages:
         rights = rights_of(scope)
         place, before = await self._begin(given.get("after"), scope, rights)
         left = page_size(given.get("first"))
-        notes, made, more = b"", list[bytes](), True
-        while more and left >= 0:
+        notes, made, more, looks = b"", list[bytes](), True, 0
+        while more and left >= 0 and looks < LOOKS:
+            looks += 1
             plan = plans[place.stored]
             scan = left + 1 if place.stored else min(max(4 * (left + 1), LEAST), MOST)
             sets = [plan.parameters(scope, variables)]

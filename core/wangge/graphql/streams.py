@@ -32,7 +32,7 @@ class Stream:
             return
         self._waiting.append(answer)
         self._bytes += len(answer)
-        if len(self._waiting) > MOST_WAITING or self._bytes > MOST_BYTES:
+        if len(self._waiting) > MOST_WAITING or (self._bytes > MOST_BYTES and len(self._waiting) > 1):
             self.end(
                 Throttled("subscription.too_slow", "changes come faster than they are read: subscribe again"),
                 at_once=True,
@@ -40,6 +40,16 @@ class Stream:
         elif 2 * len(self._waiting) > MOST_WAITING or 2 * self._bytes > MOST_BYTES:
             self._room.clear()
         self._news.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many answers wait for the reader."""
+        return len(self._waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether less than half of what may wait does."""
+        return self._room.is_set()
 
     async def room(self) -> None:
         """Until less than half of what may wait does, for who can wait for the reader."""

@@ -211,7 +211,10 @@ class Hub:
             if not member.has_same_rights(await scope_of(self._scopes, member.credential)):
                 continue
             for hit in hits:
-                self._teller.tell(plan, hit, [member])
+                if member.stream.has_room:
+                    self._teller.tell(plan, hit, [member])
+            if not member.stream.has_room:
+                continue
             member.place = (
                 reached if head["count"] == AT_ONCE else Place(member.place.epoch, max(to, member.place.value))
             )
@@ -289,6 +292,16 @@ class Hub:
             member.place = max(member.place, place, Place(self._epoch, group.value), key=order)
             self._start(self._renew(member, scope))
 
+    def _keeps_up(self, group: Group, member: Member, place: Place) -> bool:
+        """Whether a member reads as fast as it is told; one that does not goes on by itself, as fast as it reads."""
+        if member.stream.has_room and member in group.members:
+            return True
+        if member in group.members:
+            group.members.discard(member)
+            member.place = max(member.place, place, key=order)
+            self._start(self._enter(member))
+        return False
+
     async def _renew(self, member: Member, scope: Scope) -> None:
         """Go on under other rights."""
         try:
@@ -354,7 +367,8 @@ class Hub:
             found = {member for hit in hits for member in listeners[hit.caller]}
             still = set(await self._confirmed(found, place))
             for hit in hits:
-                self._teller.tell(plan, hit, [member for member in listeners[hit.caller] if member in still])
+                told = [m for m in listeners[hit.caller] if m in still and self._keeps_up(group, m, place)]
+                self._teller.tell(plan, hit, told)
                 await asyncio.sleep(0)
             if head["count"] < AT_ONCE:
                 return
