@@ -18,9 +18,12 @@ from tests.graphql.test_subscriptions import CHANGED, begun, short
 from tests.graphql.test_writing import NANMING, created
 from tests.identity.test_ended_writes import OWN, _account, _post, _rule, _token, own_rules
 from tests.listening import listening, raw, streaming
+from wangge.app import compose
 from wangge.graphql import streams
+from wangge.graphql.confirming import Rights
 from wangge.graphql.subscriptions import MOST_OF_ACCOUNT
 from wangge.http import websocket
+from wangge.identity.scopes import Credential
 from wangge.store.pool import Pool
 
 INIT = {"type": "connection_init"}
@@ -165,3 +168,23 @@ async def test_an_account_holds_only_so_many_subscriptions(city: City) -> None:
         await two.say("complete", id="1")
         await two.silent(city)
         await begun(three)
+
+
+async def test_an_open_stream_is_no_use_of_a_session(city: City, city_owner: Pool) -> None:
+    password = city.accounts[NANMING]["password"]
+    made = await city.http.post("/session", json={"login": NANMING, "password": password})
+    session = UUID(hex=made.cookies["wangge_session"].partition(".")[0])
+    city.http.cookies.clear()
+    parts, ends = compose(city.settings), list[str]()
+    async with parts.pool:
+        await parts.scopes.open()
+        account = await city_owner.fetchval("SELECT account FROM wangge.session WHERE id = $1", session)
+        credential = Credential(account, session=session)
+        for minutes, wanted in ((29, []), (31, ["auth.session_ended"])):
+            sql = "UPDATE wangge.session SET seen_at = clock_timestamp() - make_interval(mins => $2) WHERE id = $1"
+            await city_owner.execute(sql, session, minutes)
+            rights = Rights(parts.pool, parts.scopes)
+            rights.guard(credential, lambda error: ends.append(error.code))
+            await rights.look([])
+            assert ends == wanted
+        await parts.scopes.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..errors import RequestError
 from ..identity.scopes import Credential
@@ -14,8 +14,23 @@ from .watching import is_end, scope_of
 
 IDLE_LOOK = 60.0
 """seconds between two looks for sessions that nobody uses any more."""
-Seen: TypeAlias = dict[Credential, Scope | RequestError]
-"""the Scope of a credential, or what ended it, as one look found it."""
+
+
+class Seen:
+    """What one look found of each credential: its Scope, or what ended it. Streams of one token hold one credential."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Credential, Scope | RequestError]] = {}
+        """by id, which is told much faster than what a credential says; held, so that the id stays its own."""
+
+    def find(self, credential: Credential) -> Scope | RequestError | None:
+        """What was found of a credential."""
+        found = self._found.get(id(credential))
+        return found[1] if found is not None else None
+
+    def keep(self, credential: Credential, found: Scope | RequestError) -> None:
+        """Note what was found."""
+        self._found[id(credential)] = (credential, found)
 
 
 class Rights:
@@ -25,7 +40,7 @@ class Rights:
         self._pool = pool
         self._scopes = scopes
         self._guards: dict[int, tuple[Credential, Callable[[RequestError], None]]] = {}
-        self._looked = time.monotonic()
+        self._looked = float("-inf")
 
     def guard(self, credential: Credential, end: Callable[[RequestError], None]) -> Callable[[], None]:
         """Have `end` called when the token, session or account of a connection ends; returns what takes that back."""
@@ -40,7 +55,8 @@ class Rights:
     async def look(self, streams: Iterable[Credential]) -> Seen:
         """End the connections whose right has ended; what was found, for those of streams too. Raises Unavailable."""
         guards = list(self._guards.values())
-        seen = await self._unused({*streams, *(credential for credential, _ in guards)})
+        seen = Seen()
+        await self._note_unused([*streams, *(credential for credential, _ in guards)], seen)
         for credential, end in guards:
             found = await self.scope(credential, seen)
             if isinstance(found, RequestError):
@@ -49,7 +65,7 @@ class Rights:
 
     async def scope(self, credential: Credential, seen: Seen) -> Scope | RequestError:
         """The Scope of a credential, or what ended it. Raises Unavailable."""
-        found = seen.get(credential)
+        found = seen.find(credential)
         if found is None:
             try:
                 found = await scope_of(self._scopes, credential)
@@ -57,14 +73,16 @@ class Rights:
                 if not is_end(error):
                     raise
                 found = error
-            seen[credential] = found
+            seen.keep(credential, found)
         return found
 
-    async def _unused(self, held: set[Credential]) -> Seen:
-        """What ends the streams of sessions that nobody used for long: an open stream is no use of a session."""
+    async def _note_unused(self, held: list[Credential], seen: Seen) -> None:
+        """Note what ends the streams of sessions that nobody used for long: an open stream is no use of a session."""
         if time.monotonic() - self._looked < IDLE_LOOK:
-            return {}
+            return
         self._looked = time.monotonic()
-        sessions = [credential.session for credential in held if credential.session is not None]
-        idle = await idle_sessions(self._pool, sessions) if sessions else set()
-        return {credential: ended() for credential in held if credential.session in idle}
+        sessions = {credential.session for credential in held if credential.session is not None}
+        idle = await idle_sessions(self._pool, list(sessions)) if sessions else set()
+        for credential in held:
+            if credential.session in idle:
+                seen.keep(credential, ended())

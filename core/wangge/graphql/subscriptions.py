@@ -272,9 +272,9 @@ class Hub:
         self, members: Iterable[Member], place: Place | None, seen: Seen | None = None
     ) -> list[Member]:
         """The members whose rights are what they were; the others end, or go on by themselves after `place` or their own."""
-        kept, seen = [], seen if seen is not None else {}
+        kept, seen = [], seen if seen is not None else Seen()
         for member in members:
-            scope = await self._rights.scope(member.credential, seen)
+            scope = seen.find(member.credential) or await self._rights.scope(member.credential, seen)
             if isinstance(scope, RequestError):
                 member.stream.end(scope)
             elif not member.stream.closed:
