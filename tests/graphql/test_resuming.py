@@ -7,8 +7,8 @@ import random
 from typing import Any
 
 from tests.city import City, served
-from tests.graphql.test_changes import CITY, end_of
-from tests.graphql.test_subscriptions import CHANGED
+from tests.graphql.test_changes import CITY, FEED, end_of
+from tests.graphql.test_subscriptions import CHANGED, begun, short
 from tests.graphql.test_writing import NANMING, REMOVE, UPDATE, YUNYAN, created, grid_of
 from tests.listening import listening
 from wangge.crypto import load_keys
@@ -99,3 +99,18 @@ async def test_copies_that_break_off_and_go_on_are_what_a_list_says(city: City, 
         assert {row: text for row, text in copy.rows.items() if text.startswith("复制") and text != LAST} == {
             row: text for row, text in listed.items() if text != LAST
         }
+
+
+async def test_a_restored_database_ends_what_was_told_of_before(city: City, city_owner: Pool) -> None:
+    at = await end_of(city, NANMING)
+    async with listening(city, NANMING) as one:
+        await begun(one)
+        await city_owner.execute("INSERT INTO wangge.position (epoch) VALUES (2)")
+        assert await one.error() == "position.expired"
+        assert await city.code(NANMING, FEED, {"a": at, "n": 5, "t": "Incident"}) == "position.expired"
+        await begun(one)
+        row = (await created(city))["id"]
+        change = await one.next()
+        assert short(change) == ("CREATED", row)
+        await one.subscribe(CHANGED, {"a": at})
+        assert await one.error() == "position.expired"
