@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest_asyncio
 
-from tests.city import City
+from tests.city import City, eventually
 from tests.graphql.accounts import admit
+from tests.graphql.stored_rules import allow
+from tests.graphql.test_subscriptions import begun
+from tests.listening import listening
 from wangge.store.pool import Pool
 
 CLERK, OFFICER, WORKER, RESIDENT = "nanming-station", "nanming-officer", "nanming-social-worker", "nanming-resident"
@@ -74,3 +77,42 @@ async def test_nobody_consents_for_another_and_a_notice_must_be_in_force(
     ]
     refused = (await city.data(RESIDENT, GIVE, {**given, "notice": later}))["createConsent"]
     assert [error["code"] for error in refused["errors"]] == ["base.notice_not_in_force"]
+
+
+async def matched(city: City) -> int:
+    """How many statements matched changes with subscriptions."""
+    lines = (await city.http.get("/metrics")).text.splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("wangge_subscription_statements_total"))
+
+
+async def test_a_withdrawn_consent_narrows_an_open_stream(city: City, city_owner: Pool, given: dict[str, Any]) -> None:
+    actions, fields = ["subscribe"], {"name": "clear"}
+    await allow(city_owner, "social_worker", "base.person", actions, fields, purpose="care_service")
+
+    async def may_watch() -> bool:
+        return (await city.data(WORKER, "{ __schema { subscriptionType { name } } }"))["__schema"][
+            "subscriptionType"
+        ] is not None
+
+    await eventually(may_watch)
+    await city.data(RESIDENT, GIVE, given)
+    rename = "mutation($id: ID!, $n: String!) { updatePerson(id: $id, patch: {name: $n}) { errors { code } } }"
+    async with listening(city, WORKER) as one:
+        await begun(one, "subscription { personsChanged { kind id node { name } } }")
+        await city.data(OFFICER, rename, {"id": given["person"], "n": "测试甲"})
+        told = {"kind": "UPDATED", "id": given["person"], "node": {"name": "测试甲"}}
+        assert await one.next() == told
+        query = "{ consents(where: {withdrawnAt: {isNull: true}}) { nodes { id } } }"
+        for consent in (await city.data(RESIDENT, query))["consents"]["nodes"]:
+            await city.data(RESIDENT, WITHDRAW, {"id": consent["id"]})
+        before = await matched(city)
+        await city.data(OFFICER, rename, {"id": given["person"], "n": "测试乙"})
+
+        async def looked_at() -> bool:
+            return await matched(city) > before
+
+        await eventually(looked_at)
+        await one.silent(city)
+        await city.data(RESIDENT, GIVE, given)
+        await city.data(OFFICER, rename, {"id": given["person"], "n": "测试丙"})
+        assert (await one.next())["node"] == {"name": "测试丙"}

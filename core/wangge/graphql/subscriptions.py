@@ -83,7 +83,7 @@ class Hub:
         self._alarm = False
         self._looked = 0.0
         self.statements = 0
-        """statements that told members of changes."""
+        """statements whose changes were told."""
 
     # --- from outside ---
 
@@ -361,7 +361,6 @@ class Hub:
             sets: dict[tuple[Any, ...], list[Member]] = {}
             for member in members:
                 sets.setdefault(member.parameters, []).append(member)
-            self.statements += 1
             hits, head, reached = await changed(self._pool, plan, list(sets), place, to=to, scan=AT_ONCE)
             listeners = list(sets.values())
             found = {member for hit in hits for member in listeners[hit.caller]}
@@ -370,6 +369,7 @@ class Hub:
                 told = [m for m in listeners[hit.caller] if m in still and self._keeps_up(group, m, place)]
                 self._teller.tell(plan, hit, told)
                 await asyncio.sleep(0)
+            self.statements += 1
             if head["count"] < AT_ONCE:
                 return
             place = reached
