@@ -23,11 +23,12 @@ BUILT_IN_TYPES = frozenset(
     "Query Mutation Subscription Node Entity Connection Edge PageInfo Count Point PointInput NearInput GeoJSON JSON Date Time "
     "DateTime Decimal BigInt ID String Int Float Boolean FileLink Language Sort Order SortDirection Removed Error Warning "
     "InputError ErrorPolicy OnConflict ServerInfo Me TotalCount GroupValue DateUnit AreaLevel AreaLevelKey "
-    "CubeAreaKey".split()
+    "CubeAreaKey Change Changes ChangeKind ChangeReason ChangingType".split()
 )
 """Types that the platform itself declares in GraphQL."""
 BUILT_IN_ROOTS = frozenset("node me version health changes search".split())
 SUFFIXES = (
-    "Where Order Connection Edge Payload Aggregate AggregateOrder GroupBy Key KeyOrder Having CountDistinct Sum Avg Min Max"
+    "Where Order Connection Edge Payload Aggregate AggregateOrder GroupBy Key KeyOrder Having CountDistinct Sum Avg Min Max "
+    "Change"
 ).split()
 """`<Type><suffix>` are types of the platform."""
