@@ -12,7 +12,7 @@ from tests.city import City, eventually
 NANMING = "nanming-urban-management"
 
 
-async def wangge(city: City, *arguments: str) -> tuple[int, str, str]:
+async def wangge(city: City, *arguments: str, s3: str = "http://key:secret@127.0.0.1:1/unused") -> tuple[int, str, str]:
     """Run a command on the city's home: (status, output, errors)."""
     found = city.database
     address = f"postgresql://{{}}@/{found.name}?host={found.host}&port={found.port}"
@@ -20,7 +20,7 @@ async def wangge(city: City, *arguments: str) -> tuple[int, str, str]:
         "WANGGE_HOME": str(city.settings.home),
         "WANGGE_DATABASE_URL": address.format("wangge_app"),
         "WANGGE_DATABASE_OWNER_URL": address.format("wangge_owner"),
-        "WANGGE_S3_URL": "http://key:secret@127.0.0.1:1/unused",
+        "WANGGE_S3_URL": s3,
         "WANGGE_KEY_FILE": str(city.settings.home / "keys" / "wangge.key"),
     }
     process = await asyncio.create_subprocess_exec(
