@@ -202,6 +202,40 @@ async def test_a_direct_upload_is_looked_at_before_it_may_be_used(stored: Stored
     assert same.content == shown.content
 
 
+async def test_a_time_by_the_device_counts_where_a_picture_says_none(stored: Stored) -> None:
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    cases = [
+        (picture(colour="peachpuff"), now, "device", []),
+        (picture(colour="skyblue"), now - dt.timedelta(days=3), "device", ["file.too_old"]),
+        (photographed(now_taken(), colour="peru"), now - dt.timedelta(days=3), "exif", []),
+    ]
+    for content, taken, source, codes in cases:
+        form = (await begin(stored, GRID, content, takenAt=taken.isoformat()))["upload"]
+        await send(form, content)
+        done = (await stored.city.data(GRID, COMPLETE, {"id": form["id"]}))["completeUpload"]
+        assert done["errors"] == []
+        told = await stored.owner.fetchval(
+            "SELECT taken_at_source FROM wangge.file WHERE id = $1", uuid.UUID(form["id"])
+        )
+        assert (told, source != "device" or dt.datetime.fromisoformat(done["file"]["takenAt"]) == taken) == (
+            source,
+            True,
+        )
+        assert [e["code"] for e in (await stored.create(GRID, form["id"]))["errors"]] == codes
+
+
+async def test_a_call_that_comes_twice_holds_the_same_file(stored: Stored) -> None:
+    file, own = await stored.upload(GRID, picture(colour="indigo")), str(uuid7())
+    first, again = [await stored.create(GRID, file, id=own) for _ in range(2)]
+    assert (first["errors"], again["errors"], again["node"]["id"]) == ([], [], own)
+    assert again["node"]["photosBefore"][0]["file"]["id"] == file
+    text = "mutation($i: CreateIncidentInput!, $k: String) { createIncident(input: $i, idempotencyKey: $k) { node { id } errors { code } } }"
+    given = {"i": await stored.incident(GRID, await stored.upload(GRID, picture(colour="indianred"))), "k": "photo"}
+    made = [(await stored.city.data(GRID, text, given))["createIncident"] for _ in range(2)]
+    assert made[0] == made[1]
+    assert made[0]["errors"] == []
+
+
 async def test_a_form_takes_one_object_of_the_announced_size_and_no_other(stored: Stored) -> None:
     content = picture(colour="violet")
     form = (await begin(stored, GRID, content))["upload"]

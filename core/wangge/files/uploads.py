@@ -63,6 +63,8 @@ class Announced(msgspec.Struct, frozen=True):
     name: str
     bytes: int
     sha256: str | None = None
+    taken_at: dt.datetime | None = None
+    """by the clock of the device, for pictures that do not say it themselves."""
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -122,7 +124,7 @@ class Uploads:
             raise Invalid("upload.other_size", f"{announced.bytes} bytes were announced", announced=announced.bytes)
         if announced.sha256 is not None and announced.sha256.lower() != sha256_of(content):
             raise Invalid("upload.other_content", "the content has another SHA-256 than was announced")
-        return await self._keep(actor, file, announced.name, content, staged=True)
+        return await self._keep(actor, file, announced.name, content, staged=True, taken_at=announced.taken_at)
 
     async def receive(self, actor: Actor, name: str | None, content: bytes) -> Uploaded:
         """Store a content that came by HTTP. Raises Invalid, Throttled."""
@@ -137,7 +139,9 @@ class Uploads:
                 "upload.too_many", "too many of your uploads stand in no record: use them first", retry_after=3600
             )
 
-    async def _keep(self, actor: Actor, file: UUID, name: str, content: bytes, *, staged: bool) -> Uploaded:
+    async def _keep(
+        self, actor: Actor, file: UUID, name: str, content: bytes, *, staged: bool, taken_at: dt.datetime | None = None
+    ) -> Uploaded:
         """Look at a content, store its objects, then its row: who is killed in between leaves what the night removes."""
         async with self._looking:
             found = await asyncio.to_thread(examine, content)
@@ -149,12 +153,13 @@ class Uploads:
                 await connection.execute(BEGIN, file, actor.account, len(found.content), None)
             elif await connection.fetchval(LOOKED_AT, file, len(found.content)) is None:
                 raise Invalid("upload.unknown", "there is no such upload: begin a new one")
-            await connection.execute(FILE, *_columns(actor, file, name, found))
+            await connection.execute(FILE, *_columns(actor, file, name, found, taken_at))
             await append(connection, actor, "upload", entity="wangge.file", row=file)
         picture = found.picture
+        taken = picture.taken_at or taken_at if picture else None
         return Uploaded(
             file, name, found.media_type, len(found.content), found.sha256, picture.width if picture else None,
-            picture.height if picture else None, picture.taken_at if picture else None,
+            picture.height if picture else None, taken,
         )  # fmt: skip
 
     async def _store(self, file: UUID, kind: str, content: bytes, sha256: str | None = None) -> None:
@@ -166,11 +171,12 @@ class Uploads:
         await self.objects.put(sealed, "application/octet-stream", key)
 
 
-def _columns(actor: Actor, file: UUID, name: str, found: Examined) -> list[Any]:
-    """The values of FILE."""
+def _columns(actor: Actor, file: UUID, name: str, found: Examined, device: dt.datetime | None) -> list[Any]:
+    """The values of FILE; a time by the device counts where the picture says none."""
     picture, point = found.picture, found.point
-    taken = picture.taken_at if picture else None
-    source = None if picture is None else "exif" if taken else "none"
+    own = picture.taken_at if picture else None
+    taken = own or device if picture else None
+    source = None if picture is None else "exif" if own else "device" if device else "none"
     made = [file, actor.account, found.sha256, name or None, found.media_type, len(found.content)]
     made += [picture.width, picture.height] if picture else [None, None]
     place = [point.lon, point.lat, "WGS84", point.accuracy] if point else [None] * 4

@@ -25,6 +25,9 @@ class CreateUploadInput:
     name: str = strawberry.field(description="The name of the file, for people.")
     size: int = strawberry.field(description="Bytes.")
     sha256: str | None = strawberry.field(default=None, description="Of the content, in hex; it is compared.")
+    taken_at: dt.datetime | None = strawberry.field(
+        default=None, description="By the clock of the device, for a picture that does not say when it was taken."
+    )
 
 
 @strawberry.type(description="A field of a form.")
@@ -86,7 +89,7 @@ class Mutation:
         """Good for ten minutes."""
         try:
             await _fresh(info.context)
-            announced = Announced(input.name, input.size, input.sha256)
+            announced = Announced(input.name, input.size, input.sha256, input.taken_at)
             made = await _uploads(info.context).begin(info.context.scope.actor, announced)
         except (Conflict, Denied, Invalid, Throttled) as error:
             return CreateUploadPayload(errors=[_problem(info, error)])
