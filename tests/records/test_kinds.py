@@ -149,9 +149,13 @@ async def test_every_kind_can_be_loaded(lab: City, files: list[UUID]) -> None:
     table, own = await cases(lab, files), uuid7()
     wire = {name: given for name, (given, _, _) in table.items()}
     row = {**wire, "id": own, "area": lab.areas["north_1"].id}
+    await give(lab, lab.scope("north"), files)
     await lab.records.load("lab.thing", [[row]], Actor(kind="system", name="t"), "x")
     rows = await lab.records.kit.rows.load(lab.pool, "lab.thing", [own])
     assert {name: rows[own][name] for name in table} == {name: value for name, (_, value, _) in table.items()}
+    left = await lab.pool.fetch("SELECT file FROM wangge.upload WHERE file = ANY($1::uuid[])", files)
+    held = {files[0], files[2], files[4], files[5]}
+    assert {row["file"] for row in left} == set(files) - held
 
 
 async def revision(lab: City, row: UUID) -> Any:

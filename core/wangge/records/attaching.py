@@ -31,6 +31,7 @@ AHEAD = dt.timedelta(minutes=5)
 MINE = """SELECT f.id, f.media_type, f.taken_at FROM wangge.upload u JOIN wangge.file f ON f.id = u.file
 WHERE u.file = ANY($1::uuid[]) AND u.account = $2 AND u.until > now() ORDER BY u.file"""
 TAKE = "DELETE FROM wangge.upload WHERE file = ANY($1::uuid[]) AND account = $2 AND until > now() RETURNING file"
+RELEASE = "DELETE FROM wangge.upload WHERE file = ANY($1::uuid[])"
 ELSEWHERE = """SELECT EXISTS (SELECT 1 FROM wangge.object o JOIN wangge.object p ON p.sha256 = o.sha256
   WHERE o.file = ANY($1::uuid[]) AND p.file <> ALL($2::uuid[]) AND p.secret IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM wangge.upload w WHERE w.file = p.file))"""
@@ -84,6 +85,14 @@ def _fault(draft: Draft, path: Path, field: Field, row: Mapping[str, Any] | None
         return None
     old = shift(taken, field.max_age) < draft.now or taken > draft.now + AHEAD
     return Fault("file.too_old", path, field=field.id, taken=taken.isoformat()) if old else None
+
+
+async def release(kit: Kit, connection: Any, drafts: Sequence[Draft]) -> None:
+    """Files that rows of a load hold are no uploads any more, whoever uploaded them."""
+    fields = kit.pointing(drafts[0].entity)[0]
+    held = {file for draft in drafts for _, _, file in named(fields, draft.values)}
+    if held:
+        await connection.execute(RELEASE, sorted(held))
 
 
 def has_files(kit: Kit, entity: str, values: Iterable[str]) -> bool:

@@ -22,6 +22,7 @@ from ..model.bad_value import BadValue
 from ..model.evaluate import evaluate
 from ..surface import Flag
 from ..values import Actor, Change, uuid7
+from .attaching import has_files, release
 from .columns import is_stored
 from .draft import Draft, hook_fault, take_patch
 from .following import sort_field, sort_value
@@ -65,6 +66,7 @@ class Load:
         self._given = {name: field for name, field in self._tables.fields.items() if is_stored(field)}
         self._readers = {name: reader_of(field) for name, field in self._given.items() if field.kind != "list"}
         self._pointing = holding(given, POINTING)
+        self._files = has_files(kit, entity, given)
         self._coded = holding(given, CODED)
         self._areas: dict[UUID, Place] = {}
         self._codes_of_areas: dict[UUID, str] = {}
@@ -395,6 +397,8 @@ class Load:
             for link in kit.following.links(self._entity):
                 rows = [draft.values.get(link.ref.id) for draft in drafts]
                 await kit.following.relink(connection, link.upper.name, [row for row in rows if row is not None])
+            if self._files:
+                await release(kit, connection, drafts)
 
 
 _NONE = UUID(int=0)
