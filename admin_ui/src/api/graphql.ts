@@ -4,8 +4,8 @@ import { Problem, send, Unreachable } from './http'
 
 export interface Credentials {
   /** Of the browser session; absent when a token is used. */
-  csrf?: string
-  token?: string
+  csrf?: string | undefined
+  token?: string | undefined
 }
 
 /** The headers that prove who asks, in the language the answer shall have. */

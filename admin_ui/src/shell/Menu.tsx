@@ -1,9 +1,10 @@
 /** The menu, made from what the caller's schema offers. */
-import { ApiOutlined, AppstoreOutlined } from '@ant-design/icons'
+import { ApiOutlined, AppstoreOutlined, FileTextOutlined, TableOutlined } from '@ant-design/icons'
 import { Input } from 'antd'
 import { type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useRoute } from 'wouter'
+import { usePreferences } from '../kit/preferences'
 import { useCaller } from '../schema/caller'
 import { filterRegisters } from './filter-registers'
 
@@ -13,6 +14,7 @@ const FIND_FROM = 10
 /** Links only; `onLeave` is told when one was followed. */
 export function Menu({ onLeave }: { onLeave: () => void }) {
   const { t } = useTranslation()
+  const { language } = usePreferences()
   const { registers } = useCaller()
   const [wanted, setWanted] = useState('')
   const found = filterRegisters(registers, wanted)
@@ -52,14 +54,29 @@ export function Menu({ onLeave }: { onLeave: () => void }) {
       ) : null}
       <h2 className="wg-menu-group">{t('shell.developers')}</h2>
       <ul>
-        <li>
-          <a className="wg-menu-link" href="/admin/graphiql/">
-            <ApiOutlined aria-hidden="true" />
-            <span>{t('shell.graphiql')}</span>
-          </a>
-        </li>
+        <PageLink href="/admin/graphiql/" icon={<ApiOutlined aria-hidden="true" />}>
+          {t('shell.graphiql')}
+        </PageLink>
+        <PageLink href={`/api/docs?language=${language}`} icon={<FileTextOutlined aria-hidden="true" />}>
+          {t('shell.interface')}
+        </PageLink>
+        <PageLink href={`/api/dictionary?language=${language}`} icon={<TableOutlined aria-hidden="true" />}>
+          {t('shell.dictionary')}
+        </PageLink>
       </ul>
     </nav>
+  )
+}
+
+/** A page outside of the console. */
+function PageLink({ href, icon, children }: { href: string; icon: ReactNode; children: ReactNode }) {
+  return (
+    <li>
+      <a className="wg-menu-link" href={href}>
+        {icon}
+        <span>{children}</span>
+      </a>
+    </li>
   )
 }
 

@@ -65,7 +65,7 @@ async def _files(settings: Any, who: str, language: str, address: str) -> dict[s
             interface, dictionary, workbook = NAMES[language]
             return {
                 interface: await book.interface(scope, who, address, language),
-                dictionary: await book.dictionary(scope, who, language),
+                dictionary: await book.dictionary(scope, who, workbook, language),
                 workbook: await book.workbook(scope, language),
                 "openapi.json": await book.openapi(scope, language),
                 "schema.graphql": parts.engine.sdl(scope.shape, language).encode(),

@@ -28,9 +28,9 @@ class Handbook:
         found = await self._documents.of(scope)
         return interface_page(address, await self._examples(scope, language), found, caller, language).encode()
 
-    async def dictionary(self, scope: Scope, caller: str, language: str) -> bytes:
-        """数据字典 as a page."""
-        return dictionary_page(await self._dictionary(scope, language), caller, language).encode()
+    async def dictionary(self, scope: Scope, caller: str, workbook: str, language: str) -> bytes:
+        """数据字典 as a page; `workbook` is where it lies as a workbook."""
+        return dictionary_page(await self._dictionary(scope, language), caller, workbook, language).encode()
 
     async def workbook(self, scope: Scope, language: str) -> bytes:
         """数据字典 as a workbook."""

@@ -30,11 +30,12 @@ summary { cursor: pointer; padding: .25rem 0; }
 """
 
 
-def dictionary_page(found: Dictionary, caller: str, language: str) -> str:
-    """The data dictionary."""
+def dictionary_page(found: Dictionary, caller: str, workbook: str, language: str) -> str:
+    """The data dictionary; `workbook` is where it lies as one."""
     texts = texts_of(language)
     contents = [(entity.type, f"{entity.label} {entity.type}") for entity in found.entities]
-    body = [_contents([*contents, ("codes", texts["codes"])], texts)]
+    body = [f'<p><a href="{escape(workbook)}">{texts["dictionary"]} (XLSX)</a></p>']
+    body.append(_contents([*contents, ("codes", texts["codes"])], texts))
     body += [_entity(entity, texts) for entity in found.entities]
     body.append(f'<h2 id="codes">{texts["codes"]}</h2>')
     for table in found.tables:

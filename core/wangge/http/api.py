@@ -109,7 +109,8 @@ class Api:
             address = f"{scope['scheme']}://{headers.get('host', '127.0.0.1')}"
             return await book.interface(rights, rights.actor.name, address, language)
         if path == "/api/dictionary":
-            return await book.dictionary(rights, rights.actor.name, language)
+            workbook = f"/api/dictionary.xlsx?language={language}"
+            return await book.dictionary(rights, rights.actor.name, workbook, language)
         return await book.workbook(rights, language)
 
     async def _variables(

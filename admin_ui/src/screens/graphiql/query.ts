@@ -31,6 +31,27 @@ export async function ask(
   return (await response.json()) as ExecutionResult
 }
 
+export interface Example {
+  entity: string
+  kind: string
+  title: string
+  query: string
+  variables: Record<string, unknown>
+}
+
+/** Operations that run for whoever asks, made by the server from the asker's own schema; none when it cannot be reached. */
+export async function examplesOf(credentials: Credentials, language: string): Promise<Example[]> {
+  try {
+    const response = await send('/api/examples.json', {
+      credentials: credentials.token === undefined ? 'same-origin' : 'omit',
+      headers: { Accept: 'application/json', ...requestHeaders(credentials, language) },
+    })
+    return response.ok ? ((await response.json()) as Example[]) : []
+  } catch {
+    return []
+  }
+}
+
 /** Whether the server accepts a token. */
 export async function probeToken(token: string, language: string): Promise<'accepted' | 'refused' | 'unreachable'> {
   try {
