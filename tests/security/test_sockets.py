@@ -19,12 +19,14 @@ from tests.graphql.test_writing import NANMING, created
 from tests.identity.test_ended_writes import OWN, _account, _post, _rule, _token, own_rules
 from tests.listening import listening, raw, streaming
 from wangge.app import compose
+from wangge.errors import Throttled
 from wangge.graphql import streams
-from wangge.graphql.confirming import Rights
+from wangge.graphql.confirming import MOST_CONNECTIONS, Rights
 from wangge.graphql.subscriptions import MOST_OF_ACCOUNT
 from wangge.http import websocket
 from wangge.identity.scopes import Credential
 from wangge.store.pool import Pool
+from wangge.values import uuid7
 
 INIT = {"type": "connection_init"}
 ASK = {"id": "1", "type": "subscribe", "payload": {"query": CHANGED}}
@@ -188,3 +190,17 @@ async def test_an_open_stream_is_no_use_of_a_session(city: City, city_owner: Poo
             await rights.look([])
             assert ends == wanted
         await parts.scopes.close()
+
+
+async def test_an_account_holds_only_so_many_connections() -> None:
+    mine, other = (Credential(uuid7()) for _ in range(2))
+    rights = Rights(None, None)
+    frees = [rights.guard(mine, ends) for ends in [lambda _, n=n: None for n in range(MOST_CONNECTIONS)]]
+    with pytest.raises(Throttled, match="connections open"):
+        rights.guard(mine, lambda _: None)
+    rights.guard(other, lambda _: None)
+    frees[0]()
+    frees[0]()
+    rights.guard(mine, lambda _: None)
+    with pytest.raises(Throttled, match="connections open"):
+        rights.guard(mine, lambda _: None)

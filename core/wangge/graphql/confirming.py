@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import collections
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
-from ..errors import RequestError
+from ..errors import RequestError, Throttled
 from ..identity.scopes import Credential
 from ..identity.sessions import ended, idle_sessions
 from ..policy.scope import Scope
 from .watching import is_end, scope_of
 
+MOST_CONNECTIONS = 300
+"""WebSockets that one account may hold open in one process."""
 IDLE_LOOK = 60.0
 """seconds between two looks for sessions that nobody uses any more."""
 
@@ -40,15 +44,27 @@ class Rights:
         self._pool = pool
         self._scopes = scopes
         self._guards: dict[int, tuple[Credential, Callable[[RequestError], None]]] = {}
+        self._held: collections.Counter[UUID] = collections.Counter()
+        """account -> its connections."""
         self._looked = float("-inf")
 
     def guard(self, credential: Credential, end: Callable[[RequestError], None]) -> Callable[[], None]:
-        """Have `end` called when the token, session or account of a connection ends; returns what takes that back."""
-        number = id(end)
+        """Have `end` called when the token, session or account of a connection ends; returns what takes that back.
+
+        Raises Throttled when the account holds as many connections as it may.
+        """
+        number, account = id(end), credential.account
+        if self._held[account] >= MOST_CONNECTIONS:
+            sentence = f"an account holds at most {MOST_CONNECTIONS} connections open"
+            raise Throttled("limit.connections", sentence, limit=MOST_CONNECTIONS)
         self._guards[number] = (credential, end)
+        self._held[account] += 1
 
         def free() -> None:
-            self._guards.pop(number, None)
+            if self._guards.pop(number, None) is not None:
+                self._held[account] -= 1
+                if not self._held[account]:
+                    del self._held[account]
 
         return free
 

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from litestar.types import Receive, Send
 
-from ..errors import RequestError
+from ..errors import RequestError, Throttled
 from ..graphql.exchange import Answer, Request, translated
 from ..graphql.streams import Stream
 from ..graphql.watching import scope_of
@@ -139,10 +139,11 @@ class Socket:
         try:
             found = await self._serving.callers.credential(self._headers, writes=True, address=address_of(self._scope))
             await scope_of(self._serving.scopes, found)
+            self._free = self._serving.hub.guard(found, lambda error: self._end(Closed(4401, error.code)))
         except RequestError as error:
-            raise Closed(4403 if error.status < 500 else 1013, error.code) from None
+            code = 4429 if isinstance(error, Throttled) else 4403 if error.status < 500 else 1013
+            raise Closed(code, error.code) from None
         self._credential = found
-        self._free = self._serving.hub.guard(found, lambda error: self._end(Closed(4401, error.code)))
         await self._say({"type": "connection_ack"})
 
     def _subscribe(self, given: dict[str, Any]) -> None:
