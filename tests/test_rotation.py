@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import json
 import os
 import random
 import sys
@@ -19,7 +21,7 @@ from tests.apps.rotation import Task
 from tests.city import *  # noqa: F403 # fixtures
 from tests.city import City, eventually
 from wangge.app import load
-from wangge.crypto import Keys, load_keys
+from wangge.crypto import Keys, SealBroken, load_keys
 from wangge.keys import renew_seals
 from wangge.model.identifiers import check_of_id_number
 from wangge.model.types import Model
@@ -216,3 +218,50 @@ async def test_status_counts_what_each_key_sealed(city: City, city_owner: Pool, 
     status, output, _ = await rotate(city, "rotate", "--no-new-key")
     assert (status, output) == (0, f"key {newest} seals everything already: nothing to do\n")
     assert total == (await by_generation(city_owner, model))[newest]
+
+
+async def test_keys_between_the_first_and_the_present_one_are_retired_once_nothing_names_them(
+    city: City, city_owner: Pool, model: Model
+) -> None:
+    before = load_keys(city.settings.home).generation
+    assert before >= 2
+    assert (await rotate(city, "rotate"))[0] == 0
+    text = await opened(city_owner, model, load_keys(city.settings.home))
+    old = Keys(*raw_keys(city, before))
+    row = await city_owner.fetchrow("SELECT id, id_number_enc FROM base.person WHERE id_number_enc IS NOT NULL LIMIT 1")
+    assert row is not None
+    plain = load_keys(city.settings.home).open(
+        "field:base.person.idNumber", bytes(row["id_number_enc"]), row["id"].bytes
+    )
+    put = "UPDATE base.person SET id_number_enc = $2 WHERE id = $1"
+    await city_owner.execute(put, row["id"], old.seal("field:base.person.idNumber", plain, row["id"].bytes))
+    status, output, errors = await rotate(city, "retire", "--yes")
+    assert (status, output) == (1, "")
+    assert "base.person.idNumber 1" in errors
+    await city_owner.execute(put, row["id"], bytes(row["id_number_enc"]))
+    status, output, errors = await rotate(city, "retire")
+    assert (status, errors, "keep a copy" in output) == (0, "", True)
+    assert load_keys(city.settings.home).kept == tuple(range(1, before + 2))
+    status, output, errors = await rotate(city, "retire", "--yes")
+    assert (status, errors) == (0, "")
+    keys = load_keys(city.settings.home)
+    assert keys.kept == (1, before + 1)
+    assert await opened(city_owner, model, keys) == text
+    with pytest.raises(SealBroken, match="retired"):
+        keys.open("x", old.seal("x", b"y"))
+    last = await person(city, number(5003), "13800000001")
+    assert set(await by_generation(city_owner, model)) == {before + 1}
+    renew_seals(city.settings)
+    assert (await rotate(city, "rotate"))[0] == 0  # a served process that knew the retired key takes the next one
+    assert (await city.data(GRID, UPDATE, {"id": last, "p": {"nationality": "FRA"}}))["updatePerson"]["errors"] == []
+    entry = "SELECT reason FROM wangge.ledger_entry WHERE action = 'retire_keys'"
+    assert [row["reason"] for row in await city_owner.fetch(entry)] == [
+        f"keys {', '.join(map(str, range(2, before + 1)))}"
+    ]
+
+
+def raw_keys(city: City, generation: int) -> tuple[bytes, bytes, list[bytes]]:
+    """The keys of a file up to a generation."""
+    stored = json.loads((city.settings.home / "keys" / "wangge.key").read_text())
+    master, signing, *seals = (base64.b64decode(k) for k in (stored["master"], stored["signing"], *stored["seal"]))
+    return master, signing, seals[: generation - 1]

@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -53,15 +53,18 @@ class Keys:
         self,
         master: bytes,
         signing: bytes,
-        seals: Sequence[bytes] = (),
-        again: Callable[[], Sequence[bytes]] | None = None,
+        seals: Sequence[bytes | None] = (),
+        again: Callable[[], Sequence[bytes | None]] | None = None,
     ) -> None:
-        """`seals` are the renewed keys of seals, oldest first; `again` asks for them again (a rotation has begun)."""
-        if {len(key) for key in (master, signing, *seals)} != {32}:
+        """`seals` are the renewed keys of seals, oldest first, None for one that was retired.
+
+        `again` asks for them again (a rotation has begun).
+        """
+        if {len(key) for key in (master, signing, *seals) if key is not None} != {32}:
             raise ValueError("a key is 32 bytes long")
         self._master = master
         self._signing = Ed25519PrivateKey.from_private_bytes(signing)
-        self._seals = (master, *seals)
+        self._seals: tuple[bytes | None, ...] = (master, *seals)
         self._again = again
         self._least = 1
         self._derived: dict[str, bytes] = {}
@@ -75,9 +78,16 @@ class Keys:
     def reload(self) -> None:
         """Take keys that were made since; those that we have stay."""
         if self._again is not None:
-            seals = tuple(self._again())
-            if seals[: len(self._seals) - 1] == self._seals[1:]:
+            seals, ours = tuple(self._again()), self._seals[1:]
+            if len(seals) >= len(ours) and all(
+                None in pair or pair[0] == pair[1] for pair in zip(ours, seals, strict=False)
+            ):
                 self._seals = (self._master, *seals)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The generations that can still open, the newest last; the first one also makes hashes and links."""
+        return tuple(n for n, key in enumerate(self._seals, 1) if key is not None)
 
     def expect(self, generation: int) -> None:
         """No key before this generation seals any more; it is fetched when the next value is sealed."""
@@ -115,6 +125,8 @@ class Keys:
             raise SealBroken(
                 f"this value was sealed by key {generation}, which is not among the keys of this deployment"
             )
+        if self._seals[generation - 1] is None:
+            raise SealBroken(f"this value was sealed by key {generation}, which was retired: restore it from its copy")
         try:
             return self._cipher(use, generation).decrypt(sealed[2:_HEAD], sealed[_HEAD:], aad)
         except (InvalidTag, ValueError):
@@ -154,9 +166,9 @@ class Keys:
     def _cipher(self, use: str, generation: int) -> AESGCM:
         cipher = self._ciphers.get((use, generation))
         if cipher is None:
-            key = (
-                self._derive("seal:" + use) if generation == 1 else _derived(self._seals[generation - 1], "seal:" + use)
-            )
+            found = self._seals[generation - 1]
+            assert found is not None
+            key = self._derive("seal:" + use) if generation == 1 else _derived(found, "seal:" + use)
             cipher = self._ciphers[(use, generation)] = AESGCM(key)
         return cipher
 
@@ -215,10 +227,10 @@ def keys_of_text(text: str, source: str, again: Callable[[], str] | None = None)
     """The keys in the text of a key file; `source` names it in the `SettingsError` of a text that is none."""
     try:
         stored = json.loads(text)
-        master, signing, *seals = (
-            base64.b64decode(key, validate=True)
-            for key in (stored["master"], stored["signing"], *stored.get("seal", ()))
-        )
+        master, signing = (base64.b64decode(stored[name], validate=True) for name in ("master", "signing"))
+        seals = [_seal(key) for key in stored.get("seal", ())]
+        if seals and seals[-1] is None:
+            raise ValueError("the newest key is never retired")
         return Keys(master, signing, seals, (lambda: _seals(again())) if again is not None else None)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SettingsError(
@@ -242,9 +254,21 @@ def renew_key_file(path: Path) -> None:
     seals = [*stored.get("seal", ()), _new_key()]
     if len(seals) > 254:
         raise _key_error(path, "holds 255 keys already: no more can be told apart")
+    _replace(path, json.dumps({**stored, "seal": seals}))
+
+
+def retire_key_file(path: Path, generations: Collection[int]) -> None:
+    """Take keys of seals out of a key file; their places stay empty, so that the others keep their numbers."""
+    stored = json.loads(read_key_file(path))
+    seals = [None if n in generations else key for n, key in enumerate(stored.get("seal", ()), 2)]
+    _replace(path, json.dumps({**stored, "seal": seals}))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a key file anew in one step. Raises `SettingsError`."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        _write_secret(draft, json.dumps({**stored, "seal": seals}))
+        _write_secret(draft, text)
         os.replace(draft, path)
     except OSError as error:
         raise _key_error(path, f"cannot be written ({error.strerror})") from None
@@ -252,9 +276,13 @@ def renew_key_file(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _seals(text: str) -> list[bytes]:
-    """The renewed keys of seals in the text of a key file."""
-    return [base64.b64decode(key, validate=True) for key in json.loads(text).get("seal", ())]
+def _seals(text: str) -> list[bytes | None]:
+    """The renewed keys of seals in the text of a key file, None for those that were retired."""
+    return [_seal(key) for key in json.loads(text).get("seal", ())]
+
+
+def _seal(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text, validate=True)
 
 
 def _new_key() -> str:

@@ -2,16 +2,18 @@
 
 A provider is an entry point in the group `wangge.keys`, named by WANGGE_KEY_PROVIDER: called without arguments it gives an
 object with `material()`, which returns the text of a key file (`{"master": ..., "signing": ..., "seal": [...]}`, 32 bytes each in
-base64: unwrapped or derived wherever the provider keeps them), and `renew()`, which adds a key to the end of `seal`. What is
+base64: unwrapped or derived wherever the provider keeps them), and `renew()`, which adds a key to the end of `seal`. With
+`retire(generations)` it can also give keys up: `null` stands in their places then (the first of `seal` is number 2). What is
 sealed, hashed and signed with them, and by which algorithm, stays in crypto.py.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Collection
 from typing import Protocol
 
-from .crypto import Keys, keys_of_text, load_keys, renew_key_file
+from .crypto import Keys, keys_of_text, load_keys, renew_key_file, retire_key_file
 from .errors import SettingsError, WanggeError
 from .settings import Settings
 
@@ -54,6 +56,27 @@ def renew_seals(settings: Settings) -> None:
         )
     else:
         renew_key_file(settings.key_file or settings.home / "keys" / "wangge.key")
+
+
+def retire_seals(settings: Settings, generations: Collection[int]) -> None:
+    """Give up keys of seals where the keys are kept. Raises `SettingsError` where only a person can."""
+    if settings.key_provider is not None:
+        retire = getattr(_provider(settings.key_provider), "retire", None)
+        if retire is None:
+            raise SettingsError(
+                "keys.provider_keeps", f"{_source(settings.key_provider)} gives up no keys: see its documentation"
+            )
+        retire(tuple(generations))
+    elif settings.key is not None:
+        places = ", ".join(str(n - 1) for n in sorted(generations))
+        raise SettingsError(
+            "keys.environment",
+            f'the keys stand in WANGGE_KEY, which a command cannot change: write null in the place {places} of its "seal" list, '
+            "and start `wangge up` again",
+            variable="WANGGE_KEY",
+        )
+    else:
+        retire_key_file(settings.key_file or settings.home / "keys" / "wangge.key", generations)
 
 
 def _provider(name: str) -> KeyProvider:

@@ -50,6 +50,20 @@ def add(subparsers: Any) -> None:
     )
     rotate.set_defaults(run=run_rotate)
 
+    retire = actions.add_parser(
+        "retire",
+        help="give up keys that seal nothing any more",
+        description="Takes the keys before the present one away from where the keys are kept, once `wangge keys rotate` is over: whoever "
+        "gets hold of the keys later cannot open what was copied before. Refused while anything is sealed by one of them. The first "
+        "key stays, since it also makes hashes (core/decisions/0010). Without --yes it only says what it would do.",
+    )
+    retire.add_argument(
+        "--yes",
+        action="store_true",
+        help="do it: backups from before the rotation cannot be read without a copy of these keys",
+    )
+    retire.set_defaults(run=run_retire)
+
 
 def run_status(_: argparse.Namespace) -> int:
     """Print the counts."""
@@ -122,6 +136,50 @@ async def _rotate(settings: Settings, database: Database, *, new: bool) -> int:
         async with pool.transaction() as connection:
             await append(connection, actor, "keys_rotated")
     print(f"{number:,} values sealed anew by key {keys.generation}")
+    return 0
+
+
+def run_retire(args: argparse.Namespace) -> int:
+    """Say which keys seal nothing any more, and give them up."""
+    from ..services import services_of
+    from ..settings import Settings
+
+    settings = Settings.from_environment(os.environ)
+    with services_of(settings) as runtime:
+        return asyncio.run(_retire(settings, runtime.database, yes=args.yes))
+
+
+async def _retire(settings: Settings, database: Database, *, yes: bool) -> int:
+    from ..audit.entries import append
+    from ..errors import SettingsError
+    from ..keys import retire_seals
+    from ..records.resealing import in_use
+    from ..store.pool import Pool
+    from ..values import Actor
+
+    keys, model = _loaded(settings)
+    async with _alone(database), Pool(database, "app", size=2) as pool:
+        force = await pool.fetchval("SELECT wangge.key_in_force()")
+        gone = [n for n in keys.kept if 1 < n < force]
+        if not gone:
+            print("there is no key to retire: the first one also makes hashes, and the one in force seals")
+            return 0
+        named = ", ".join(map(str, gone))
+        used = await in_use(pool, model, gone)
+        if used:
+            where = "; ".join(f"{name} {number:,}" for name, number in used.items())
+            raise SettingsError(
+                "keys.in_use", f"keys {named} are still needed ({where}): run `wangge keys rotate` first"
+            )
+        print(f"keys {named} seal nothing any more; backups from before the rotation need them")
+        if not yes:
+            print("keep a copy as long as those backups, then run `wangge keys retire --yes`")
+            return 0
+        async with pool.transaction() as connection:
+            actor = Actor("system", "keys", reason=f"keys {named}", origin="command")
+            await append(connection, actor, "retire_keys")
+            retire_seals(settings, gone)
+    print(f"keys {named} are retired")
     return 0
 
 

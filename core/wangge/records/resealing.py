@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -72,6 +72,25 @@ async def counts(pool: Any, model: Model) -> dict[str, dict[int, int]]:
             f"WHERE {place.column} IS NOT NULL AND {place.where} GROUP BY 1 ORDER BY 1"
         )
         found[place.name] = {row["generation"]: row["number"] for row in await pool.fetch(sql)}
+    return found
+
+
+SHORT_LIVED = """SELECT get_byte(value, 1) AS generation, count(*) AS number FROM wangge.sign_in_flow
+WHERE until > clock_timestamp() GROUP BY 1"""
+"""sign-ins on their way through a provider: ten minutes."""
+
+
+async def in_use(pool: Any, model: Model, generations: Collection[int]) -> dict[str, int]:
+    """Place -> how many values there were sealed by any of these keys; looked at twice, since a process may be late to learn of a new key."""
+    found: dict[str, int] = {}
+    for wait in (SETTLED, 0.0):
+        everywhere = await counts(pool, model)
+        everywhere["wangge.sign_in_flow"] = {r["generation"]: r["number"] for r in await pool.fetch(SHORT_LIVED)}
+        found = {name: sum(numbers.get(n, 0) for n in generations) for name, numbers in everywhere.items()}
+        found = {name: number for name, number in found.items() if number}
+        if found:
+            break
+        await asyncio.sleep(wait)
     return found
 
 
