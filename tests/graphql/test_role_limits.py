@@ -128,6 +128,14 @@ async def test_a_limit_of_a_role_is_obeyed_by_every_process_and_by_no_other_role
         await becomes(server, CLERK, query, None, variables)
 
 
+async def test_what_a_module_says_holds_until_the_city_says_another_number(city: City, city_owner: Pool) -> None:
+    said = "UPDATE wangge.role SET limits = $1 WHERE code = 'station_clerk'"
+    for limits, own, code in (({"page": 2}, {}, "limit.page"), ({"page": 2}, {"page": 3}, None), (None, {}, None)):
+        await city_owner.execute(said, limits)
+        await limited(city, "station_clerk", **own)  # which tells every process of the change
+        await becomes(city, CLERK, ROOMS, code)
+
+
 async def test_a_write_whose_answer_is_too_long_for_the_role_stores_nothing(city: City, city_owner: Pool) -> None:
     write = """mutation { createBuilding(input: {code: "limited", name: "x"}) { node { rooms(first: 5) { nodes { id } } } } }"""
     await limited(city, "station_clerk", page=4)

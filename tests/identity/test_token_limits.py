@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -150,6 +154,39 @@ async def test_a_token_with_a_purpose_needs_not_name_it_and_may_name_no_other(ci
     same, other = ({"wangge-purpose": purpose} for purpose in ("population_register", "case_handling"))
     assert await from_(city, "register", HERE, REVEAL, **same) == (200, None)
     assert await from_(city, "register", HERE, ME, **other) == (403, "token.other_purpose")
+
+
+async def command(city: City, *words: str) -> tuple[int, str, str]:
+    """Run `wangge token` in a process of its own; status, output, errors."""
+    where = f"host={city.database.host}&port={city.database.port}"
+    environment = {
+        **os.environ,
+        "WANGGE_HOME": str(city.settings.home),
+        "WANGGE_DATABASE_URL": f"postgresql://wangge_app@/{city.database.name}?{where}",
+        "WANGGE_KEY_FILE": str(city.settings.home / "keys" / "wangge.key"),
+        "WANGGE_S3_URL": "http://a:b@127.0.0.1:9/c",
+    }
+    line = [sys.executable, "-m", "wangge", "token", *words]
+    process = await asyncio.create_subprocess_exec(*line, env=environment, stdout=PIPE, stderr=PIPE)
+    output, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode().strip(), errors.decode()
+
+
+async def test_a_command_limits_a_token_too(behind: City) -> None:
+    limits = ("--address", "203.0.113.0/24", "--address", "::1", "--purpose", "population_register")
+    status, token, errors = await command(behind, CLERK, *limits)
+    assert (status, errors) == (0, "")
+    behind.accounts["made"] = {"token": token}
+    assert await from_(behind, "made", HERE, REVEAL) == (200, None)
+    assert await from_(behind, "made", THERE) == (403, "token.wrong_address")
+    for words, sentence in (
+        (("--address", "203.0.113.7/24"), "write 203.0.113.0/24"),
+        (("--purpose", "nothing"), 'there is no purpose "nothing"'),
+    ):
+        status, token, errors = await command(behind, CLERK, *words)
+        assert (status, token) == (1, "")
+        assert sentence in errors
 
 
 @pytest.mark.parametrize(

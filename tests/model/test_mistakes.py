@@ -409,6 +409,10 @@ CASES = [
     Case(ROLES, "id: dog_warden", "id: station_clerk", "duplicate_role", "only add rules"),
     Case(ROLES, "inherits: [station_clerk]", "inherits: [station_clark]", "unknown_role", '"station_clerk"'),
     Case(ROLES, "inherits: [station_clerk]", "inherits: [dog_warden]", "role_cycle", "remove"),
+    Case(ROLES, "[station_clerk]}", "[station_clerk], limits: {costs: 5}}", "role_limit", "the limits are"),
+    Case(ROLES, "[station_clerk]}", "[station_clerk], limits: {cost: 0}}", "role_limit", "whole number from 1"),
+    Case(ROLES, "[station_clerk]}", "[station_clerk], limits: {page: 1001}}", "role_limit", "to 1000"),
+    Case(ROLES, "[station_clerk]}", "[station_clerk], limits: {cost: many}}", "role_limit", "whole number"),
     Case(ROLES, "role: station_clerk", "role: station_clerks", "unknown_role", '"station_clerk"'),
     Case(ROLES, "entity: dog_registry.dog\n", "entity: dog_registry.dogs\n", "unknown_entity", '"dog_registry.dog"'),
     Case(
