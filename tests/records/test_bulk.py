@@ -409,6 +409,17 @@ async def test_keys_whose_rows_are_made_to_fail_afterwards_use_the_hour_up(lab: 
     assert new.ids[0] is not None
 
 
+async def test_children_whose_form_is_wrong_end_no_import(lab: City) -> None:
+    importing = lab.scope("north")
+    wrong = [{**wire, "residences": [{"kind": "NOWHERE"}]} for wire in people(lab, range(5000, 5250))]
+    wires = [*wrong, *people(lab, [5300])]
+    made = await lab.records.create(importing, "base.person", wires, policy="PER_ROW")
+    assert {one.path[:2] for one in made.errors} == {("residences", 0)}
+    assert {one.index for one in made.errors} == set(range(250))
+    assert [row is not None for row in made.ids[-2:]] == [False, True]
+    assert await told(lab, importing) == (None, [])
+
+
 async def test_a_key_whose_row_falls_with_a_wrong_child_counts(lab: City) -> None:
     guessing = lab.scope("north")
     wires = [{**wire, "residences": [{"room": str(uuid7()), "kind": "RESIDENT"}]} for wire in people(lab, [4000, 4001])]

@@ -82,6 +82,8 @@ async def create_all(
         replaced = await _conflicting(kit, connection, scope, entity, fresh, wires, full, order, records)
         fresh = [draft for draft in fresh if draft.id not in replaced]
         drafts = [replaced.get(draft.id, draft) for draft in drafts]
+    if nested:
+        await aside(len(fresh), partial(_look_below, kit, scope, nested, fresh, below))
     kept, claims = await settle(kit, connection, scope, fresh, order, records)
     await store(kit, connection, scope, kept, claims, order)
     there = [*kept, *(draft for draft in drafts if draft.id in repeated and not draft.faults)]
@@ -108,6 +110,22 @@ def _with_parents(refused: Refused, drafts: Sequence[Draft], order: Order) -> Re
     made = Refused(msgspec.structs.replace(told, tried=told.tried + sum(gone)))
     made.inner = refused.inner
     return made
+
+
+def _look_below(
+    kit: Kit, scope: Scope, nested: Mapping[str, Nest], drafts: Sequence[Draft], items: Mapping[UUID, Item]
+) -> None:
+    """What is wrong with the form of children is wrong with their parent, before any of its keys is compared (decisions/0014)."""
+    sound = [draft for draft in drafts if not draft.faults]
+    for name, nest in nested.items():
+        deeper = nests_of(kit, scope.shape, nest.child)
+        for draft in sound:
+            wires = items[draft.id].wire.get(name)
+            if not wires or not _is_rows(wires):
+                continue
+            children = [Item(n, _own(deeper, {**wire, nest.inverse: draft.id})) for n, wire in enumerate(wires)]
+            for child in draft_all(kit, scope, nest.child, children):
+                draft.faults += [Fault(f.code, (name, child.index, *f.path), **f.facts) for f in child.faults]
 
 
 def _own(nested: Mapping[str, Nest], wire: Mapping[str, Any]) -> Mapping[str, Any]:
