@@ -55,20 +55,34 @@ def scanned(plan: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 async def test_it_reads_indexes_only_and_keeps_the_condition_of_the_area(city: City) -> None:
     await fill(city)
-    made = statement(city, city.scope("north"))
-    async with city.pool.transaction() as connection:
-        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE found AS {made.sql}")
-        nulls = ", ".join("NULL" for _ in made.values)
-        text = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE found({nulls})")
-        await connection.execute("DEALLOCATE found")
-    plan = msgspec.json.decode(text)[0]["Plan"]
-    scans = scanned(plan)
-    assert [scan for scan in scans if scan[0] == "Seq Scan"] == []
-    indexes = {index.rpartition("_")[0] for _, _, index in scans if index}
-    assert {"person_search", "person_name_pinyin", "person_name_initials"} <= indexes
-    assert any("person_area" in index for index in indexes)
-    assert "district_id" in str(plan)
+    scope = city.scope("north")
+    made = statement(city, scope)
+    for text, letters, wanted in (
+        ("王伟", None, {"person_search"}),
+        ("wangwei", "wangwei", {"person_search", "person_name_pinyin", "person_name_initials"}),
+    ):
+        async with city.pool.connection() as connection:
+            values = made.bind(scope, [text, [text], letters, 5])
+            found = await connection.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE) {made.sql}", *values)
+        plan = msgspec.json.decode(found)[0]["Plan"]
+        scans = scanned(plan)
+        assert [scan for scan in scans if scan[0] in ("Seq Scan", "Function Scan")] == []
+        indexes = {index.rpartition("_")[0] for _, _, index in scans if index}
+        assert wanted <= indexes
+        assert any("person_area" in index for index in indexes)
+        assert "district_id" in str(plan)
+
+
+async def test_each_text_has_a_plan_of_its_own_however_often_it_is_asked(city: City) -> None:
+    scope = city.scope("north_1")
+    made = statement(city, scope)
+    async with city.pool.connection() as connection:
+        for n in range(12):
+            await connection.fetchval(made.sql, *made.bind(scope, [NAMES[n], [NAMES[n]], None, 5]))
+        kept = await connection.fetchrow(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1", made.sql
+        )
+    assert tuple(kept) == (0, 12)
 
 
 async def test_a_search_of_one_district_finds_its_rows_alone(city: City) -> None:

@@ -13,23 +13,28 @@ from .ast import Search
 from .rows import FALSE, TRUE, Build, Source, all_of, any_of
 
 SORT, PINYIN, INITIALS = SUFFIXES
+NEVER = "(SELECT count(*) FROM generate_series(1, 1000000000)) > 0"
+"""Makes a plan without values cost so much that PostgreSQL never keeps one: a name that nobody has and one that a tenth of
+the city has, a grid and the whole city need other plans. With its value, TRUE, the condition is gone before it is planned."""
 LEAST = "3"
 """the rank of a cell that only holds what was typed."""
 
 
 class Asked:
-    """What was typed, as SQL that is worked out once in a statement."""
+    """What was typed, as SQL that the planner works out: its plan depends on how common that is."""
 
     def __init__(self, build: Build, search: Search) -> None:
         bind = build.binder.operand
         self.words = bind(search.words, "text[]")
         self.letters = bind(search.letters, "text")
-        self.whole = f"(SELECT wangge.folded({bind(search.text, 'text')}))"
-        self.word = f"(SELECT wangge.folded(({self.words})[1]))"
-        self.alone = f"(SELECT cardinality({self.words}) = 1)"
-        self.patterns = f"(SELECT wangge.holding({self.words}))::text[]"
-        self.grams = f"(SELECT wangge.sought({self.words}))"
-        self.first = f"(SELECT wangge.sought(({self.words})[1:1]))"
+        self.whole = f"wangge.folded({bind(search.text, 'text')})"
+        self.word = f"wangge.folded(({self.words})[1])"
+        self.alone = f"cardinality({self.words}) = 1"
+        self.patterns = f"wangge.holding({self.words})"
+        self.grams = f"wangge.sought({self.words})"
+        self.first = f"wangge.sought(({self.words})[1:1])"
+        planned = build.binder.bind(("planned",), "planned", lambda _s, _p: True, "boolean")
+        self.anew = f"({planned} OR {NEVER})"
         self.ending = bind(search.ending, "text[]") if search.ending is not None else None
 
 
@@ -49,7 +54,7 @@ def matching(build: Build, row: Source, entity: str, search: Search) -> str:
                 options.append(held)
                 tried = build.matches.setdefault((row.entity, ending.path), [])
                 tried += [search.ending] if search.ending not in tried else []
-    return any_of(options)
+    return all_of([any_of(options), asked.anew])
 
 
 def rank(build: Build, row: Source, entity: str, search: Search) -> str:
