@@ -207,7 +207,7 @@ async def test_what_stands_in_a_building_moves_with_it(city: City) -> None:
 async def test_the_copy_of_the_ordering_key_follows_the_name(city: City) -> None:
     who = await person(city)
     await city.records.update(city.scope("north"), "base.person", who, {"name": "测试丙"})
-    assert await city.pool.fetchval("SELECT sort FROM base.person_area WHERE row_id = $1", who) == "测试丙"
+    assert await city.pool.fetchval("SELECT sort FROM base.person_area WHERE row_id = $1", who) == "ce4测shi4试bing3丙"
 
 
 async def test_a_changed_number_gives_up_its_old_claim(city: City) -> None:
