@@ -47,8 +47,18 @@ AIMED: dict[str, tuple[str, ...]] = {
     "search": ("named", "rows"),
 }
 """the groups of witnesses that a group of mutants meets first; the others meet those of rows."""
-OWN_PATHS = {"explain": "explain", "aggregates": "aggregate", "nodes": "node", "writes": "write", "cubes": "cube"}
-"""the path that a group of mutants is about, which is asked before the others."""
+OWN_PATHS: dict[str, tuple[str, ...]] = {
+    "schema": (),
+    "conditions": ("filter",),
+    "lists": ("order", "page"),
+    "named": ("match", "reveal", "absent"),
+    "explain": ("explain",),
+    "aggregates": ("aggregate",),
+    "nodes": ("node",),
+    "writes": ("write",),
+    "cubes": ("cube",),
+}
+"""the paths besides `schema` that a group of mutants is about, which are asked before the others."""
 LISTS_FIRST = ("identity/", "policy/", "sql/reach", "sql/rows", "graphql/schema")
 """what shows in lists and in the schema, which are asked under all policies before the other paths."""
 TOO_LONG = 400.0
@@ -133,7 +143,7 @@ def passes(mutant: Mutant, hints: Sequence[Hint], paths: Sequence[str]) -> list[
         return quick
     names = tries(mutant)
     group = group_of(mutant)
-    own = [(name, ("schema", OWN_PATHS[group])) for name in names[:-SEEDS]] if group in OWN_PATHS else []
+    own = [(name, ("schema", *OWN_PATHS[group])) for name in names[:-SEEDS]] if group in OWN_PATHS else []
     again = [(policy, tuple(paths)) for policy, _ in hints]
     lists = names[:-SEEDS] if mutant.file.startswith(LISTS_FIRST) else []
     return [

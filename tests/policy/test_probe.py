@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +26,7 @@ from wangge.store.pool import Pool
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROOT = Path(__file__).parents[2]
 LEAKS = ("a range without an end", "unseen targets", "masked is clear")
-CLERK = "nanming-station"
+CLERK, RESIDENT = "nanming-station", "nanming-resident"
 
 
 async def probed(settings: Settings, database: Database, asked: Asked) -> Report:
@@ -101,3 +102,25 @@ async def test_accounts_of_different_roles_are_chosen(city_database: Database) -
 async def test_an_address_where_nothing_answers_is_told(city_settings: Settings, city_database: Database) -> None:
     with pytest.raises(SettingsError, match="does not answer"):
         await probed(city_settings, city_database, Asked(url="http://127.0.0.1:9", logins=[CLERK]))
+
+
+async def test_the_command_tells_what_it_compared(city: City, city_settings: Settings) -> None:
+    command = (
+        sys.executable,
+        "-m",
+        "wangge",
+        "policy",
+        "probe",
+        "--url",
+        city.url,
+        "--account",
+        RESIDENT,
+        "--rows",
+        "4",
+    )
+    environment = {**os.environ, "WANGGE_HOME": str(city_settings.home)}
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment)
+    out, errors = (text.decode() for text in await process.communicate())
+    assert (process.returncode, errors) == (0, "")
+    assert out.splitlines()[-1].endswith("of 1 accounts compared: no disagreements")
