@@ -49,6 +49,7 @@ AIMED: dict[str, tuple[str, ...]] = {
 """the groups of witnesses that a group of mutants meets first; the others meet those of rows."""
 OWN_PATHS: dict[str, tuple[str, ...]] = {
     "schema": (),
+    "cells": ("list", "by id"),
     "conditions": ("filter",),
     "lists": ("order", "page"),
     "named": ("match", "reveal", "absent"),
