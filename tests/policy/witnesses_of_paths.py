@@ -105,6 +105,9 @@ def of_previews() -> dict[str, Policy]:
         "in a part of the own area": policy(
             [{**look, "role": "gamma"}, *mine, *theirs], post("north", unit="UN"), post("north_1", "gamma", unit="UN1"), preview="beta", person=0
         ),
+        "in a part of the city": policy(
+            [{**look, "role": "gamma"}, *mine, *theirs], post(), post("north_1", "gamma", unit="UN1"), preview="beta", person=0
+        ),
         "as a role with a relation": policy(
             [look, rule("ward.folk"), rule("ward.folk", "beta", via="works", fields={"name": "clear"})], post("north"), preview="beta"
         ),
