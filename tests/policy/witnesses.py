@@ -242,6 +242,14 @@ def of_rows() -> dict[str, Policy]:
         "removed rows in some areas": policy(
             [*everything(actions=["list", "get"]), *everything("beta", actions=["list_removed"])], post(), post("north", "beta")
         ),
+        "removed rows in other areas": policy(
+            [*everything(actions=["list", "get"]), *everything("beta", actions=["list_removed"])], post(), post("south", "beta")
+        ),
+        "rows of the own person": policy(
+            [rule("ward.site", condition={"author": {"id": {"eq": {"$actor": "person"}}}}),
+             rule("base.person", fields={"name": "clear"}, condition={"id": {"eq": {"$actor": "person"}}})],
+            person=0,
+        ),
         "kinds with different fields": policy(
             [rule("ward.call", fields={"note": "clear", "rank": "clear", "result": "clear"}),
              rule("ward.audit", fields={"note": "masked", "rank": "clear", "site": "clear"}), rule("ward.site")],

@@ -146,6 +146,11 @@ class Surface:
             if p.kind not in ("ref", "file", "signature") and self._clear(entity, f"{field.id}.{p.id}")
         ]
 
+    def where_names(self, entity: str, field: Field) -> set[str]:
+        """The fields of the filter of a list's parts."""
+        matched = (p.name for p in field.parts if self.matched(entity, f"{field.id}.{p.id}", p))
+        return {*LOGIC, *matched, *(p.name for p in self.where_parts(entity, field))}
+
     def order(self, entity: str) -> set[str]:
         """The fields of a type's ordering."""
         found = set(IMPLICIT)

@@ -42,6 +42,7 @@ class Case:
         self,
         *,
         login: str,
+        roles: str = "",
         sight: Sight,
         execute: Execute,
         connection: Any,
@@ -51,6 +52,7 @@ class Case:
         position: Position | None = None,
     ) -> None:
         self.login = login
+        self._told_as = f"{login} ({roles})" if roles else login
         self.sight = sight
         self.schema = sight.schema
         self.rows: Rows = sight.rows
@@ -209,7 +211,7 @@ class Case:
         """Note a disagreement."""
         self._report.found.append(
             Disagreement(
-                account=self.login,
+                account=self._told_as,
                 path=path,
                 entity=entity,
                 row=row,

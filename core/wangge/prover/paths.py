@@ -61,6 +61,10 @@ async def _same_parts(case: Case, entity: str, node: set[str]) -> None:
             shown = await case.naive(lambda f=field: case.surface.parts(entity, f))  # type: ignore[misc] # bound now
             plain = {p.name for p in field.parts if p.kind not in NESTED}
             _same_names(case, entity, name, shown & plain, _names(case.types[name], "fields") & plain)
+        where = case.types.get(f"{name}Where") if field.kind == "list" else None
+        if where is not None:
+            asked = await case.naive(lambda f=field: case.surface.where_names(entity, f))  # type: ignore[misc] # bound now
+            _same_names(case, entity, f"{name}Where", asked, _names(where, "inputFields"))
 
 
 def _names(type_: Mapping[str, Any], what: str) -> set[str]:

@@ -41,9 +41,6 @@ class Holder(msgspec.Struct, frozen=True):
     login: str
     roles: tuple[str, ...]
 
-    def __str__(self) -> str:
-        return f"{self.login} ({', '.join(self.roles)})"
-
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be probed."""
@@ -96,20 +93,20 @@ async def probe(
     """The report over all holders; `connection` is the owner's."""
     until = None if asked.seconds is None else time.monotonic() + asked.seconds
     bounds = Bounds(effort=asked.effort, sample=asked.sample, first=FIRST, page=PAGE, until=until)
-    known = Known(schema, Rows(schema), connection, unseal_with(keys))
     paths = [*PATHS, *(WRITTEN if asked.writes else ())]
     report = Report(stop=asked.stop)
     for holder in await holders(connection, asked):
         if asked.stop and report.found:
             break
         report.accounts += 1
+        known = Known(
+            schema, Rows(schema), connection, unseal_with(keys)
+        )  # rows of now: tokens of the last one have ended
         async with token(connection, keys, holder) as made:
             caller = Caller(asked.url, made, asked.preview)
             try:
-                chance, subject = (
-                    random.Random(f"{asked.seed} {holder.login}"),
-                    Subject(holder.account, str(holder), asked.preview),
-                )
+                chance = random.Random(f"{asked.seed} {holder.login}")
+                subject = Subject(holder.account, holder.login, asked.preview, ", ".join(holder.roles))
                 report.unfinished += not await prove(
                     caller.execute, known, subject, report, chance, bounds=bounds, paths=paths, tell=tell
                 )

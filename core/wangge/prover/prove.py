@@ -34,6 +34,8 @@ class Subject(msgspec.Struct, frozen=True):
     login: str
     preview: str | None = None
     """the role as which the account previews."""
+    roles: str = ""
+    """what it holds, for the lines of the report."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -80,6 +82,7 @@ async def prove(
         sight.unseal_with(known.unseal)
     case = Case(
         login=subject.login,
+        roles=subject.roles,
         sight=sight,
         execute=execute,
         connection=known.connection,
