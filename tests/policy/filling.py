@@ -54,6 +54,7 @@ class Filling:
             ("ward.tag", tags[1]),
         ):
             await self._remove(entity, row)
+        await self._load("base.person", [self._row("north_1", name="测试9")])  # who never agreed to anything
         heads = await self._load("ward.head", [self._head(n) for n in range(220)])
         for row in heads[:3]:
             await self._remove("ward.head", row)

@@ -14,7 +14,6 @@ OF_NAMED = (
     Mutant("matches in every row", ROWS, "held = any_of([self._predicate(self, grant) for grant in grants])", "held = TRUE if grants else FALSE"),
     Mutant("prohibitions do not reach matches", ROWS, "return held if held == FALSE else all_of([held, *self.allowed(self, action)])", "return held"),
     Mutant("matches of fields that are not named", ROWS, "self.build.grants(self.entity, action) if g.level(path) == Level.CLEAR]", "self.build.grants(self.entity, action)]"),
-    Mutant("parts are matched as their list", ROWS, 'return self.parent.matched(f"{self.list.id}.{path}")', "return self.parent.matched(self.list.id)"),
     Mutant("revealed for any purpose", ROWS, "found.append(all_of([f\"{purpose} = '{named}'\", self._predicate(self, grant)]))", "found.append(self._predicate(self, grant))"),
     Mutant("revealed in every row", ROWS, "found.append(all_of([f\"{purpose} = '{named}'\", self._predicate(self, grant)]))", "found.append(f\"{purpose} = '{named}'\")"),
     Mutant("prohibitions do not reach reveals", ROWS, 'return all_of([any_of(found), *self.allowed(self, "reveal")]) if found else FALSE', "return any_of(found)"),

@@ -293,6 +293,14 @@ def of_purposes() -> dict[str, Policy]:
             post("north"), post("south", "beta"),
         ),
         "raised in all rules": policy([full["ward.site"], full["ward.folk"], rule("ward.stay")]),
+        "explained in a district": policy(
+            [rule("wangge.rule", "gamma", actions=["do:explain"], fields={}), rule("wangge.account", "gamma"),
+             full["ward.site"], rule("ward.site", district="north", fields={"size": "clear"}), full["ward.call"],
+             deny("ward.call", condition={"rank": {"gte": 1}}), full["ward.audit"], deny("ward.audit", fields={"note": "hidden", "rank": "hidden"}),
+             {**full["ward.folk"], "condition": {"age": {"gt": 20}}}, deny("ward.folk", fields={"name": "hidden", "code": "hidden"}),
+             rule("extra.item", condition={"name": {"eq": "p"}}), prohibit("ward.tag", condition={"weight": {"eq": 1}}), rule("ward.tag")],
+            post("north", unit="UN"), post(role="gamma"),
+        ),
         "explained": policy(
             [*everything(), rule("wangge.rule", actions=["do:explain"], fields={}), rule("wangge.account"),
              *(prohibit(e, condition=c, **care) for e, c in (("ward.site", {"stage": {"eq": "A"}}), ("ward.folk", {"age": {"gt": 20}}))),
@@ -349,6 +357,10 @@ def of_named() -> dict[str, Policy]:
         ),
         "revealed for consent": policy(masked + [{**r, "purpose": "ward_care"} for r in reveal], person=0),
         "revealed and denied": policy(masked + reveal + [deny("ward.site", actions=["reveal"], fields={"born": "hidden"})]),
+        "revealed parts in some rows": policy(
+            [*masked, rule("ward.site", actions=["reveal"], fields={"lines": "clear"}, purpose="case_handling"),
+             rule("ward.site", actions=["reveal"], fields={"lines": "clear", "lines.contact": "clear"}, purpose="case_handling", condition=big)]
+        ),
         "revealed and matched": policy(masked + reveal + match),
     }  # fmt: skip
 

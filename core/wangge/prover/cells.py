@@ -12,7 +12,7 @@ from .lists import listed, lists
 
 AT_MOST = 20
 """rows that are asked to be revealed at once: the API's limit is 50."""
-ASKED = 6
+ASKED = 10
 """explanations of one type."""
 LEVELS = ("HIDDEN", "MASKED", "CLEAR")
 PLAIN = ("children", "refs", "list", "files", "photos", "point")
