@@ -34,7 +34,7 @@ OF_EXPLAIN = (
     Mutant("rows of units are never found", EXPLAIN, "WHOLE = Slot(Form.CITY, unit_spans=((0, NUMBERS),))", "WHOLE = Slot(Form.CITY)"),
     Mutant("chains without denies", EXPLAIN, 'if step.rule.effect == "DENY" and step.level is Level.CLEAR}', "if False}"),
     Mutant("chains without prohibitions", EXPLAIN, 'if any(step.rule.effect == "PROHIBIT" for step in holding):', "if False:"),
-    Mutant("chains with replaced rules", EXPLAIN, "holds = found and not step.replaced and (", "holds = found and ("),
+    Mutant("chains with replaced rules", EXPLAIN, "effective = any(r.id == rule.id for r in roles.effective(post.role, post.district))", "effective = True"),
     Mutant("chains without conditions", EXPLAIN, " and condition is not False\n    return Verdict", "\n    return Verdict"),
     Mutant("chains without areas", EXPLAIN, "(step.module and area is True)", "step.module"),
     Mutant("chains without raised classes", EXPLAIN, "if raised and s.raisable else s for s in steps", "if False else s for s in steps"),

@@ -105,8 +105,10 @@ async def explanations(case: Case) -> None:
             continue
         pairs, _ = await case.candidates(entity)
         for kind, row in case.chance.sample(pairs, min(ASKED, len(pairs))):
-            field = case.chance.choice([None, *case.schema.declared(kind).values()])
-            await _explained(case, kind, row, field, case.chance.choice(("list", "get")))
+            fields = list(case.schema.declared(entity).values())
+            raised = [f for f in fields if f.raised is not None]
+            for field in (case.chance.choice([None, *fields]), *raised):
+                await _explained(case, kind, row, field, case.chance.choice(("list", "get")))
 
 
 async def _explained(case: Case, kind: str, row: Raw, field: Field | None, action: str) -> None:
