@@ -95,7 +95,6 @@ SUPPRESSION, COUNTING, QUESTION, BUILD = "cubes/suppression.py", "cubes/counting
 OF_CUBES = (
     Mutant("small cells are shown", SUPPRESSION, "SMALLEST = 10", "SMALLEST = 4"),
     Mutant("nothing protects small cells", COUNTING, "hidden = suppress(lattice, counts, before=frozenset(before))", "hidden = frozenset(c for c in counts if counts[c] < SMALLEST)"),
-    Mutant("lines do not protect small cells", SUPPRESSION, "if len(hidden) == 1:", "if len(hidden) == 0 and line[1] == -9:"),
     Mutant("removed rows are counted", COUNTING, "WHERE {row.own('removed_at')} IS NULL GROUP BY", "GROUP BY"),
     Mutant("sums of shown parts only", QUESTION, '"CASE WHEN bool_and(c.count IS NOT NULL) THEN sum(c.count) END"', '"sum(c.count)"'),
     Mutant("cubes outside the own area", QUESTION, "return all_of([self._granted(alias), self._asked(alias)])", "return self._asked(alias)"),

@@ -165,5 +165,6 @@ def of_cubes() -> dict[str, Policy]:
         "heads that are prohibited": policy([by_sex, prohibit("ward.head", actions=["aggregate"], condition={"stage": {"eq": "A"}})]),
         "heads in some rows": policy([{**by_sex, "condition": {"stage": {"eq": "A"}}}]),
         "heads that are listed too": policy([by_sex, rule("ward.head", actions=["list", "aggregate"])]),
+        "heads that are got too": policy([by_sex, rule("ward.head", actions=["get"])]),
         "heads for consent": policy([{**by_sex, "purpose": "ward_care"}]),
     }  # fmt: skip

@@ -45,7 +45,7 @@ TITLES: Mapping[str, Label] = {
     "count": Label("统计", "Count"),
     "create": Label("新建", "Create"),
     "changes": Label("增量同步", "Changes since a position"),
-    "watch": Label("订阅变更", "Watch changes"),
+    "watch": Label("变更订阅", "Watch changes"),
 }
 VALUES: Mapping[str, Any] = {
     "Int": 1,
