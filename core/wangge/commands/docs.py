@@ -23,7 +23,7 @@ def add(subparsers: Any) -> None:
         "the trusted documents, and the GraphQL schema. Each holds only what the role, or the account, may see.",
     )
     parser.add_argument("--as", dest="who", required=True, metavar="WHO", help="a role, or the login of an account")
-    parser.add_argument("--out", type=Path, default=Path("docs"), metavar="FOLDER", help="where to write (docs)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (WANGGE_HOME/docs)")
     parser.add_argument("--language", choices=("zh", "en"), default="zh", help="of the texts")
     parser.add_argument(
         "--url", metavar="URL", help="the address of the server that the examples name (http://127.0.0.1:<WANGGE_PORT>)"
@@ -42,10 +42,11 @@ def run(args: argparse.Namespace) -> int:
         if runtime.supervisor == os.getpid():
             write_runtime(settings, runtime)
         files = asyncio.run(_files(settings, args.who, args.language, address))
-    args.out.mkdir(parents=True, exist_ok=True)
+    folder = args.out or settings.home / "docs"
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        (args.out / name).write_bytes(content)
-        print(args.out / name)
+        (folder / name).write_bytes(content)
+        print(folder / name)
     return 0
 
 
