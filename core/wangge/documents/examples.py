@@ -67,6 +67,7 @@ class Example(msgspec.Struct, frozen=True):
     """One operation that runs for the caller; ids in `variables` stand for those of real rows."""
 
     entity: str
+    label: str
     kind: str
     title: str
     query: str
@@ -104,8 +105,8 @@ def _of_entity(caller: CallerSchema, name: str, language: str) -> Iterator[Examp
     ):
         made = write(caller, entity, roots, shown)
         if made is not None:
-            title = f"{entity.label.of(language)} {TITLES[kind].of(language)}"
-            yield Example(name, kind, title, *made)
+            label = entity.label.of(language)
+            yield Example(name, label, kind, f"{label} {TITLES[kind].of(language)}", *made)
 
 
 Roots = Mapping[str, tuple[str, GraphQLField]]

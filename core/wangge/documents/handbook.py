@@ -37,7 +37,7 @@ class Handbook:
         return workbook(await self._dictionary(scope, language), language)
 
     async def examples(self, scope: Scope, language: str) -> bytes:
-        """The examples as JSON: `[{entity, kind, title, query, variables}]`."""
+        """The examples as JSON: `[{entity, label, kind, title, query, variables}]`."""
         return msgspec.json.encode(await self._examples(scope, language))
 
     async def openapi(self, scope: Scope, language: str) -> bytes:

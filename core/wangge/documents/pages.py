@@ -75,7 +75,7 @@ def interface_page(
         by_entity.setdefault(example.entity, []).append(example)
     trusted = list(documents)
     contents = [("start", texts["start"]), ("trusted", texts["trusted"]), ("sync", texts["sync"])]
-    contents += [(name, examples[0].title) for name, examples in by_entity.items()]
+    contents += [(name, examples[0].label) for name, examples in by_entity.items()]
     body = [
         _contents([*contents, ("errors", texts["errors"])], texts),
         _start(address, texts),
@@ -83,7 +83,7 @@ def interface_page(
     ]
     body.append(_sync(address, made, texts))
     for name, examples in by_entity.items():
-        body.append(f'<h2 id="{escape(name)}">{escape(examples[0].title)} <code>{escape(name)}</code></h2>')
+        body.append(f'<h2 id="{escape(name)}">{escape(examples[0].label)} <code>{escape(name)}</code></h2>')
         body += [_example(f"{address}/graphql", example, texts) for example in examples]
     sentences = sorted(own_sentences().items())
     codes = [(code, label.of(language)) for code, label in sentences]

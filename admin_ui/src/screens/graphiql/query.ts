@@ -33,6 +33,7 @@ export async function ask(
 
 export interface Example {
   entity: string
+  label: string
   kind: string
   title: string
   query: string
