@@ -204,7 +204,7 @@ async def test_several_posts_are_the_union_of_their_grants(
     city: City, city_owner: Pool, alone: dict[str, dict[str, dict[str, Any]]], names: tuple[str, ...]
 ) -> None:
     posts = [(f"union-{name}", POSTS[name][1]) for name in names]
-    found = await cells(city, await hire(city, city_owner, "+".join(names), *posts))
+    found = await cells(city, await hire(city, city_owner, "-".join(names), *posts))
     expected: dict[str, dict[str, Any]] = {}
     for name in names:
         for row, shown in alone[name].items():
