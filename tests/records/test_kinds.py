@@ -194,6 +194,22 @@ async def test_a_check_may_flag_what_it_finds(lab: City) -> None:
     assert await lab.pool.fetchval("SELECT code FROM wangge.flag WHERE row = $1", str(row)) == "lab.odd"
 
 
+async def test_a_change_is_flagged_once_until_it_is_reviewed(lab: City) -> None:
+    row, scope = await thing(lab, integer=12), lab.scope("north")
+
+    async def flags() -> int:
+        count: int = await lab.pool.fetchval("SELECT count(*) FROM wangge.flag WHERE row = $1", str(row))
+        return count
+
+    await lab.records.update(scope, "lab.thing", row, {"integer": 13})
+    await lab.records.update(scope, "lab.thing", row, {"text": "again"})
+    assert await flags() == 1
+    await lab.pool.execute("UPDATE wangge.flag SET reviewed_at = now() WHERE row = $1", str(row))
+    await lab.records.update(scope, "lab.thing", row, {"text": "and again"})
+    await lab.records.update(scope, "lab.thing", row, {"integer": 14})
+    assert await flags() == 2
+
+
 async def test_an_operation_writes_what_only_it_may_write(lab: City) -> None:
     scope = lab.scope("north", actions=("get", "update", "create", "do:close"))
     row = await thing(lab)

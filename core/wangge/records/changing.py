@@ -30,7 +30,7 @@ from .kit import Kit
 from .locking import Asked, Locked, check_revision, draft_of, faulty, located, lock, lock_all, unfit
 from .outcome import Fault
 from .placing import reaches
-from .storing import enter_candidates, update
+from .storing import enter_candidates, raise_flags_again, update
 
 CLAIM = "INSERT INTO wangge.claim (constraint_name, key_hash, row_id, contested) VALUES ($1, $2, $3, $4)"
 
@@ -108,6 +108,7 @@ async def finish(
     kept = [d for d in kept if kind != "update" or d.changed() or _moved(d, stored[d.id])]
     if kept:
         await update(kit, connection, kept, stored, scope.actor, order, kind=kind, action=action)
+        await raise_flags_again(connection, kept)
         await take(kit, connection, scope, kept, order)
         await _follow(kit, connection, kept)
         await check_after(kit, connection, scope, kept, action, order)

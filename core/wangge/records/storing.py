@@ -32,6 +32,8 @@ FLAG = (
     "INSERT INTO wangge.flag (id, revision, created_at, updated_at, area_id, area_ord, district_id, code, entity, row, facts) "
     "VALUES (uuidv7(), 1, now(), now(), $1, $2, $3, $4, $5, $6, $7)"
 ).replace(" row,", ' "row",')
+WAITING = """SELECT code, "row" FROM wangge.flag WHERE entity = $1 AND "row" = ANY($2::text[])
+AND reviewed_at IS NULL AND removed_at IS NULL"""
 
 
 def own_record(kit: Kit, draft: Draft) -> dict[str, Any]:
@@ -173,6 +175,18 @@ async def raise_flags(connection: Any, drafts: Iterable[Draft]) -> None:
     ]
     if flags:
         await connection.executemany(FLAG, flags)
+
+
+async def raise_flags_again(connection: Any, drafts: Sequence[Draft]) -> None:
+    """Enter the flags of changed rows, but for those that wait for their review already."""
+    flagged = [draft for draft in drafts if draft.flags]
+    if not flagged:
+        return
+    rows = await connection.fetch(WAITING, flagged[0].entity, [str(draft.id) for draft in flagged])
+    waiting = {(row["code"], row["row"]) for row in rows}
+    for draft in flagged:
+        draft.flags[:] = [flag for flag in draft.flags if (flag.code, str(draft.id)) not in waiting]
+    await raise_flags(connection, flagged)
 
 
 async def enter_candidates(connection: Any, found: Sequence[tuple[Draft, UUID | None, str]]) -> None:
