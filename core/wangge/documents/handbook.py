@@ -25,8 +25,9 @@ class Handbook:
 
     async def interface(self, scope: Scope, caller: str, address: str, language: str) -> bytes:
         """接口文档 as a page; `address` is that of the server."""
-        found = await self._documents.of(scope)
-        return interface_page(address, await self._examples(scope, language), found, caller, language).encode()
+        found, codes = await self._documents.of(scope), self._engine.refusal.listed(language)
+        made = await self._examples(scope, language)
+        return interface_page(address, made, found, codes, caller, language).encode()
 
     async def dictionary(self, scope: Scope, caller: str, workbook: str, language: str) -> bytes:
         """数据字典 as a page; `workbook` is where it lies as a workbook."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ..graphql.sentences import own_sentences
 from .book import Document
 from .calls import curl, java, python
 from .dictionary import Dictionary, EntityTable
@@ -66,7 +65,12 @@ def _entity(entity: EntityTable, texts: Mapping[str, str]) -> str:
 
 
 def interface_page(
-    address: str, made: Sequence[Example], documents: Iterable[Document], caller: str, language: str
+    address: str,
+    made: Sequence[Example],
+    documents: Iterable[Document],
+    codes: Iterable[tuple[str, str]],
+    caller: str,
+    language: str,
 ) -> str:
     """How each thing is asked for, with programs that run; `address` is that of the server, like http://127.0.0.1:8000."""
     texts = texts_of(language)
@@ -85,8 +89,6 @@ def interface_page(
     for name, examples in by_entity.items():
         body.append(f'<h2 id="{escape(name)}">{escape(examples[0].label)} <code>{escape(name)}</code></h2>')
         body += [_example(f"{address}/graphql", example, texts) for example in examples]
-    sentences = sorted(own_sentences().items())
-    codes = [(code, label.of(language)) for code, label in sentences]
     body.append(f'<h2 id="errors">{texts["errors"]}</h2>' + _table((texts["code"], texts["message"]), codes))
     return _page(texts["interface"], caller, body, texts, language)
 

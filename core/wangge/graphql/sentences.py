@@ -25,6 +25,10 @@ class Refusals:
     def __init__(self, sentences: Mapping[str, Label]) -> None:
         self._sentences = {**sentences, **own_sentences()}
 
+    def listed(self, language: str) -> list[tuple[str, str]]:
+        """(code, sentence) of all codes, those of checks and modules included; `{names}` are facts."""
+        return sorted((code, label.of(language)) for code, label in self._sentences.items())
+
     def __call__(self, error: RequestError, language: str) -> dict[str, Any]:
         """`{message, extensions: {code, facts...}}`; the error's own sentence where no catalogue has the code."""
         label = self._sentences.get(error.code)
