@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml
-
-from wangge.graphql.sentences import own_sentences
+from wangge.graphql.sentences import Refusals, own_sentences
 from wangge.model.load import load_model
 from wangge.modules.discover import discover
 from wangge.records.kit import sentences
@@ -42,5 +40,4 @@ def test_the_page_of_the_core_lists_every_code_with_its_sentence() -> None:
     page = (CORE.parent / "README.md").read_text("utf-8").partition("## Error codes")[2].partition("\n## ")[0]
     listed = dict(LISTED.findall(page))
     assert listed.pop(OF_DOCUMENTS)
-    catalogues = [yaml.safe_load((CORE / room / "messages.yaml").read_text("utf-8")) for room in ("graphql", "records")]
-    assert listed == {code: label["en"] for each in catalogues for code, label in each["messages"].items()}
+    assert listed == dict(Refusals({}).listed("en"))

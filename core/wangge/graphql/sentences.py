@@ -10,6 +10,7 @@ import yaml
 
 from ..errors import RequestError
 from ..records.kit import fill
+from ..records.kit import own_sentences as records_sentences
 from ..values import Label
 
 
@@ -26,8 +27,9 @@ class Refusals:
         self._sentences = {**sentences, **own_sentences()}
 
     def listed(self, language: str) -> list[tuple[str, str]]:
-        """(code, sentence) of all codes, those of checks and modules included; `{names}` are facts."""
-        return sorted((code, label.of(language)) for code, label in self._sentences.items())
+        """(code, sentence) of the core's codes; `{names}` are facts. Those of modules may name what a caller must not know of."""
+        core = {**records_sentences(), **own_sentences()}
+        return sorted((code, label.of(language)) for code, label in core.items())
 
     def __call__(self, error: RequestError, language: str) -> dict[str, Any]:
         """`{message, extensions: {code, facts...}}`; the error's own sentence where no catalogue has the code."""

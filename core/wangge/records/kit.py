@@ -127,12 +127,16 @@ def fill(sentence: str, facts: Mapping[str, Any]) -> str:
     return sentence
 
 
+def own_sentences() -> dict[str, Label]:
+    """code -> sentence of the kinds and of the write path."""
+    text = importlib.resources.files(__package__).joinpath("messages.yaml").read_text("utf-8")
+    messages = yaml.safe_load(text)["messages"]
+    return dict(kind_messages.MESSAGES) | {code: Label(label["zh"], label["en"]) for code, label in messages.items()}
+
+
 def sentences(model: Model) -> dict[str, Label]:
     """code -> sentence: of the kinds, of the write path, of every module, of every check."""
-    found: dict[str, Label] = dict(kind_messages.MESSAGES)
-    text = importlib.resources.files(__package__).joinpath("messages.yaml").read_text("utf-8")
-    for code, label in yaml.safe_load(text)["messages"].items():
-        found[code] = Label(label["zh"], label["en"])
+    found = own_sentences()
     for module in model.modules.values():
         found.update(module.messages)
     for entity in model.entities.values():
