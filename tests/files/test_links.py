@@ -364,8 +364,8 @@ async def test_a_download_of_a_personal_file_leaves_a_read_record_and_one_of_ano
     vault: Stored, paper: dict[str, Any]
 ) -> None:
     async def records() -> list[Any]:
-        sql = "SELECT actor_name, root_field, purposes, entities::text FROM wangge.read_log WHERE root_field = 'files' ORDER BY at"
-        return [tuple(row) for row in await vault.owner.fetch(sql)]
+        sql = "SELECT actor_name, root_field, purposes, entities::text FROM wangge.read_log WHERE root_field = 'files' AND $1 = ANY(row_ids)"
+        return [tuple(row) for row in await vault.owner.fetch(sql, uuid.UUID(paper["id"]))]
 
     async def written() -> bool:
         return len(await records()) > before
