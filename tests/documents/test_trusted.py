@@ -126,6 +126,9 @@ async def test_wrong_parameters_wrong_methods_and_strangers_are_told_apart(
     assert await code(OFFICER, "/api/other") == (404, "request.no_route")
     wrong = await city.http.delete(path, headers=city.headers(OFFICER))
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
+    written = await city.http.options("/api/q/report/v1", headers=city.headers(OFFICER))
+    assert (written.status_code, written.headers["allow"]) == (405, "POST")
+    assert (await city.http.delete("/api/docs", headers=city.headers(OFFICER))).headers["allow"] == "GET"
     listed = await city.http.post(path, json=[1], headers=city.headers(OFFICER))
     assert (listed.status_code, listed.json()["errors"][0]["extensions"]["code"]) == (400, "request.malformed")
     both = await city.http.post(

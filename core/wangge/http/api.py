@@ -83,8 +83,8 @@ class Api:
         found = PATH.fullmatch(path)
         if found is None and path not in PAGES:
             raise NoRoute("request.no_route", "there is nothing here: /api/openapi.json lists what there is")
-        if method not in ("GET", "POST") or (found is None and method != "GET"):
-            raise WrongMethod("request.method", "use GET" if found is None else "use POST, or GET for queries")
+        if found is None and method != "GET":
+            raise WrongMethod("request.method", "use GET", allow="GET")
         credential = await self._callers.credential(
             headers, writes=method == "POST", address=address_of(scope), anybody=True
         )
@@ -93,10 +93,21 @@ class Api:
             self._engine.admit(rights, credential)
             return 200, await self._page(path, rights, scope, headers), PAGES[path], {}
         document = await self._documents.find(found[1], rights)
+        await self._check_method(method, document, rights)
         request = await self._documents.prepared(_request(document, headers, method == "GET"), rights)
         variables = await self._variables(request, rights, scope, receive, headers)
         answer = await self._engine.execute(msgspec.structs.replace(request, variables=variables), rights, credential)
         return _status(answer), answer.body, JSON, _more(answer, document)
+
+    async def _check_method(self, method: str, document: Document, rights: Rights) -> None:
+        """Raises WrongMethod for what a document does not take."""
+        if method in ("GET", "POST"):
+            return
+        try:
+            reads = (await self._engine.operation_of(Request(document.document, document=document.id), rights)).is_query
+        except InvalidDocument:
+            reads = False
+        raise WrongMethod("request.method", "use POST, or GET for queries", allow="GET, POST" if reads else "POST")
 
     async def _page(self, path: str, rights: Rights, scope: Any, headers: Mapping[str, str]) -> bytes:
         """What is made for one caller."""

@@ -145,7 +145,7 @@ def headers_of_refusal(error: RequestError) -> dict[str, str]:
     """What a refusal says beside its body."""
     more = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
     if isinstance(error, WrongMethod):
-        more["allow"] = "GET, POST"
+        more["allow"] = str(error.facts.get("allow", "GET, POST"))
     if "retry_after" in error.facts:
         more["retry-after"] = str(error.facts["retry_after"])
     return more
